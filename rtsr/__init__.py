@@ -1,0 +1,3 @@
+"""Real-time video and camera super-resolution."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,62 @@
+"""The command line: one file per command, errors to exit codes. Importing it loads no heavy library."""
+
+import logging
+from collections.abc import Sequence
+
+import click
+
+import rtsr
+from rtsr.cli import bench, demo, doctor, encode, models, view
+from rtsr.cli import eval as evaluate
+from rtsr.errors import EXIT_SECOND_INTERRUPT, RtsrError
+
+COMMANDS = {
+    "encode": encode.command,
+    "view": view.command,
+    "demo": demo.command,
+    "bench": bench.command,
+    "eval": evaluate.command,
+    "models": models.command,
+    "doctor": doctor.command,
+}
+_HELP = """Real-time video super-resolution that loses nothing: no work, colours, timestamps or streams.
+
+\b
+rtsr encode in.mp4 out.mp4        a file, twice the size
+rtsr view --source /dev/video0    bicubic against SR, live
+rtsr doctor                       what this machine can do
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; return its exit code (`docs/exit-codes.md`)."""
+    logging.basicConfig(format="rtsr: %(message)s", level=logging.INFO)
+    group = click.Group("rtsr", commands=COMMANDS, help=_HELP, no_args_is_help=True)
+    group = click.version_option(rtsr.__version__, message="rtsr %(version)s")(group)
+    try:
+        return int(group.main(args=argv, prog_name="rtsr", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return error.exit_code
+    except click.ClickException as error:
+        click.echo(f"rtsr: {error.format_message()}", err=True)
+        return error.exit_code
+    except RtsrError as error:
+        click.echo(f"rtsr: {error.problem}.\n      {error.mend}", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("rtsr: stopped at once.", err=True)
+        return EXIT_SECOND_INTERRUPT
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        logging.getLogger(__name__).debug("unexpected", exc_info=True)
+        click.echo(
+            f"rtsr: {type(error).__name__}: {error}. This is a fault of rtsr.\n"
+            "      Please report it with what `rtsr --debug ...` and `rtsr doctor` print.",
+            err=True,
+        )
+        return 1
+
+
+__all__ = ["COMMANDS", "main"]

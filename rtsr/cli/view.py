@@ -1,0 +1,28 @@
+"""`rtsr view`: the window, or a picture rendered off screen."""
+
+from contextlib import closing
+
+import click
+
+from rtsr.cli import options as from_fields
+from rtsr.cli.interrupt import stop_on_signal
+from rtsr.config import View
+from rtsr.errors import EXIT_INTERRUPTED
+
+
+def run(options: View) -> int:
+    """Show SOURCE: bicubic left of a line, super-resolution of the same frame right of it.
+
+    SOURCE is a file, a camera (/dev/video0) or a test picture (pattern:640x360). `?` in the window lists the keys.
+    """
+    from rtsr.viewer.display import require_display
+
+    require_display(options)
+    from rtsr.viewer.app import open_viewer
+
+    with closing(open_viewer(options)) as viewer, stop_on_signal(viewer.stop):
+        click.echo(viewer.run())
+    return EXIT_INTERRUPTED if viewer.interrupted else 0
+
+
+command = from_fields.command("view", View, run)

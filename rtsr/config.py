@@ -1,0 +1,114 @@
+"""Every option of every command, with its default, its words and its flags: one frozen dataclass per command.
+
+The command line is made from these fields (`rtsr.cli.options`), so a flag, its help and its default cannot drift
+apart. ffmpeg's words keep ffmpeg's meaning.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+Backend = Literal["auto", "openvino", "bicubic"]
+Progress = Literal["auto", "bar", "json", "none"]
+DEFAULT_MODEL = "esr-tr-k5c2"
+
+
+def option(default: Any, words: str, *flags: str, metavar: str = "") -> Any:  # noqa: ANN401 - a dataclass field
+    """A field that is a flag; without `flags` its name in kebab case is the flag."""
+    return field(default=default, metadata={"help": words, "flags": flags, "metavar": metavar})
+
+
+def argument(metavar: str, *flags: str) -> Any:  # noqa: ANN401 - a dataclass field
+    """A field without default that is given by place, or by one of `flags`."""
+    return field(metadata={"argument": metavar, "flags": flags})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upscale:
+    """What makes the picture larger."""
+
+    model: str = option(DEFAULT_MODEL, "network, see `rtsr models`", "--model", metavar="NAME")
+    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
+    backend: Backend = option("auto", "what runs the network; a named one runs or fails, never another")
+    threads: int = option(0, "CPU threads of the network; 0 = as many as help", metavar="N")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encode(Upscale):
+    """Options of `rtsr encode`."""
+
+    source: str = argument("IN", "-i")
+    output: str = argument("OUT", "-o")
+    codec: Literal["libx264", "libx265", "libsvtav1"] = option("libx264", "video encoder", "-c:v", "--codec")
+    crf: float | None = option(
+        None, "constant quality of the encoder [default: the encoder's own]", "-crf", "--crf"
+    )
+    preset: str | None = option(
+        None, "speed of the encoder [default: the encoder's own]", "-preset", "--preset", metavar="NAME"
+    )
+    overwrite: bool = option(False, "replace OUT if it exists", "-y", "--overwrite")
+    start_s: Fraction | None = option(
+        None, "begin at this time of the input", "-ss", "--start", metavar="TIME"
+    )
+    length_s: Fraction | None = option(None, "take this much of the input", "-t", "--length", metavar="TIME")
+    progress: Progress = option("auto", "bar on a terminal, plain lines elsewhere; json for machines")
+    dry_run: bool = option(False, "say what would happen to every stream, write nothing")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View(Upscale):
+    """Options of `rtsr view`."""
+
+    source: str = argument("SOURCE", "--source")
+    layout: Literal["wipe", "side-by-side", "blink"] = option("wipe", "how bicubic and SR share the window")
+    painter: Literal["auto", "opengl", "qpainter"] = option(
+        "auto", "what draws: OpenGL on a real GPU, QPainter elsewhere"
+    )
+    fullscreen: bool = option(False, "begin in full screen", "--fullscreen", "-fs")
+    headless_frames: int | None = option(
+        None, "render N frames off screen and end; needs no display", metavar="N"
+    )
+    screenshot: str | None = option(
+        None, "write the last rendered window to this PNG at the end", metavar="PNG"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench(Upscale):
+    """Options of `rtsr bench`."""
+
+    models: str = option("all", "comma list of networks, or all", metavar="NAMES")
+    sizes: str = option("640x360,960x540", "comma list of input sizes", "--size", metavar="WxH,...")
+    seconds: float = option(2.0, "measured time per row", metavar="S")
+    json: str | None = option(None, "also write rows and machine fingerprint to this file", metavar="FILE")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Eval:
+    """Options of `rtsr eval`."""
+
+    folder: str = argument("DIR")
+    models: str = option("all", "comma list of networks, or all; bicubic is always there", metavar="NAMES")
+    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
+    format: Literal["md", "csv", "json"] = option("md", "how the table is printed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demo:
+    """Options of `rtsr demo`."""
+
+    clip: str | None = option(None, "your own clip; without it, one is made from `pattern:`", metavar="FILE")
+    folder: str = option("demo", "where the results are written", metavar="DIR")
+    model: str = option(DEFAULT_MODEL, "network, see `rtsr models`", metavar="NAME")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Models:
+    """Options of `rtsr models`."""
+
+    format: Literal["md", "csv", "json"] = option("md", "how the table is printed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Doctor:
+    """Options of `rtsr doctor`."""

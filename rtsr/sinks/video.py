@@ -1,0 +1,211 @@
+"""Encodes frames into a media file, with every time and tag as it came, beside what a companion brings."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from array import array
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from rtsr.errors import ResourceError, RtsrError, UsageError
+from rtsr.frame import Frame, Plane, StreamInfo
+from rtsr.sinks.companion import Companion
+from rtsr.sinks.copy import open_output
+
+log = logging.getLogger(__name__)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_QUIET = {"libx265": {"x265-params": "log-level=error"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """How the video is encoded; None leaves it to the encoder."""
+
+    codec: str
+    crf: float | None = None
+    preset: str | None = None
+
+    def options(self) -> dict[str, str]:
+        """As libavcodec's options."""
+        named = {"crf": None if self.crf is None else f"{self.crf:g}", "preset": self.preset}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+def open_video(path: str, info: StreamInfo, encoder: Encoder, companion: Companion) -> VideoSink:
+    """Make the file `path`, write its header, and be ready for frames.
+
+    Args:
+        path: its extension names the container.
+        info: of the frames that will come: size, time base, colour, sample aspect, orientation.
+        encoder: codec and its settings.
+        companion: the streams beside the video; closed with the sink.
+
+    Raises:
+        UsageError: the place cannot be written, or container or encoder refuse what is asked.
+        ResourceError: the disk is full.
+    """
+    try:
+        Path(path).open("wb").close()  # libavformat opens it only with the header, and says less
+        container = open_output(path, info.time_base)
+    except OSError as error:
+        companion.close()
+        raise _cannot_write(path, error) from error
+    try:
+        stream = _add_stream(container, info, encoder)
+        companion.add_to(container, stream)
+        _write_header(container, encoder, info)
+    except BaseException:
+        companion.close()
+        _discard(container)
+        raise
+    return VideoSink(container, stream, companion, round(companion.shift_s / info.time_base))
+
+
+def _add_stream(container: OutputContainer, info: StreamInfo, encoder: Encoder) -> VideoStream:
+    options = encoder.options() | _QUIET.get(encoder.codec, {}) | {"chroma_sample_location": info.color.siting.value}
+    os.environ.setdefault("SVT_LOG", "1")  # noqa: TID251 - libsvtav1's one way not to write to stderr: errors only
+    try:
+        stream = container.add_stream(encoder.codec, rate=info.rate_fps or 25, options=options)
+    except ValueError as error:
+        raise UsageError(
+            f"{container.format.name} cannot hold video of {encoder.codec}",
+            mend="write to an .mkv file instead",
+        ) from error
+    if not isinstance(stream, VideoStream):
+        raise UsageError(f"{encoder.codec} is no video encoder", mend="take -c:v libx264")
+    stream.width, stream.height = even(info.width), even(info.height)
+    if (stream.width, stream.height) != (info.width, info.height):
+        log.info(
+            "4:2:0 video has even sides: %dx%d is padded to %dx%d by repeating its last column or row",
+            *(info.width, info.height, stream.width, stream.height),
+        )
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.time_base = info.time_base
+    context.thread_type = "FRAME"  # libavcodec's default, slices, costs x264 a tenth of its speed
+    context.flags |= av.codec.context.Flags.frame_duration  # else the last frame lasts as long as the one before
+    context.colorspace, context.color_range = info.color.matrix, int(info.color.range)
+    context.color_primaries, context.color_trc = info.color.primaries, info.color.transfer
+    if info.sar:
+        context.sample_aspect_ratio = info.sar
+    if info.display_matrix is not None:
+        stream.set_display_matrix(info.display_matrix)
+    stream.time_base = info.time_base
+    return stream
+
+
+def _write_header(container: OutputContainer, encoder: Encoder, info: StreamInfo) -> None:
+    asked = ", ".join(f"{name} {value}" for name, value in encoder.options().items())
+    try:
+        container.start_encoding()
+    except (FFmpegError, ValueError) as error:
+        if getattr(error, "errno", None) in _NO_SPACE:
+            raise _cannot_write(container.name, error) from error
+        raise UsageError(
+            f"{encoder.codec} in {container.format.name} refuses {info.width}x{info.height}"
+            f"{f' with {asked}' if asked else ''} ({_words(error)})",
+            mend="take another preset, crf, size or container; libx264 takes most",
+        ) from error
+
+
+def _words(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def _cannot_write(path: str, error: BaseException) -> RtsrError:
+    if getattr(error, "errno", None) in _NO_SPACE:
+        return ResourceError(f"no room to write {path} ({_words(error)})", mend="free some space, or write elsewhere")
+    return UsageError(f"{path} cannot be written ({_words(error)})", mend="name a place that exists and is yours")
+
+
+def _discard(container: OutputContainer) -> None:
+    """Close without caring: another error is on its way."""
+    try:
+        container.close()
+    except (FFmpegError, OSError, ValueError):
+        log.debug("closing %s failed too", container.name)
+
+
+def even(side: int) -> int:
+    """The side that 4:2:0 codecs ask for."""
+    return side + side % 2
+
+
+class VideoSink:
+    """One media file being written; see `open_video`."""
+
+    def __init__(self, container: OutputContainer, stream: VideoStream, companion: Companion, shift: int) -> None:
+        self._container, self._stream, self._companion = container, stream, companion
+        self._shift = shift
+        self._open = True
+        self.pts = array("q")
+        """Of every written frame, in the time base of the stream."""
+
+    @property
+    def copied(self) -> tuple[int, ...]:
+        """Packets that went beside the video, for each other stream."""
+        return self._companion.packets
+
+    def write(self, frame: Frame) -> None:
+        """See `Sink`."""
+        picture = av.VideoFrame(self._stream.width, self._stream.height, "yuv420p")
+        for plane, pixels in zip(picture.planes, (frame.y, frame.u, frame.v), strict=True):
+            _fill(plane, pixels)
+        picture.pts, picture.time_base = frame.pts - self._shift, frame.time_base
+        picture.duration = frame.duration
+        self._mux(self._encode(picture))
+        self.pts.append(picture.pts)
+
+    def finish(self) -> None:
+        """See `Sink`."""
+        self._mux(self._encode(None))
+        try:
+            self._companion.mux_until(self._container, None)
+            self._open = False
+            self._container.close()
+        except (FFmpegError, OSError) as error:
+            raise _cannot_write(self._container.name, error) from error
+
+    def close(self) -> None:
+        """See `Sink`: without `finish`, what was encoded is still made a playable file where that is possible."""
+        self._companion.close()
+        if self._open:
+            self._open = False
+            _discard(self._container)
+
+    def _encode(self, picture: av.VideoFrame | None) -> list[Packet[VideoStream]]:
+        try:
+            return self._stream.encode(picture)
+        except (FFmpegError, ValueError) as error:
+            at = "" if picture is None else f" at frame {len(self.pts)}"
+            raise RtsrError(
+                f"{self._stream.codec_context.name} failed{at} ({_words(error)})", mend="take another -c:v"
+            ) from error
+
+    def _mux(self, packets: list[Packet[VideoStream]]) -> None:
+        try:
+            for packet in packets:
+                due_s = Fraction(packet.dts or 0) * packet.time_base
+                self._companion.mux_until(self._container, due_s)
+                self._container.mux_one(packet)
+        except (FFmpegError, OSError) as error:
+            raise _cannot_write(self._container.name, error) from error
+
+
+def _fill(plane: av.video.plane.VideoPlane, pixels: Plane) -> None:
+    """Copy pixels into a plane of the encoder's, repeating the last column and row where it is larger."""
+    height, width = pixels.shape
+    target = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+    target[:height, :width] = pixels
+    target[:height, width:] = pixels[:, -1:]
+    target[height:] = target[height - 1]

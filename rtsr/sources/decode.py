@@ -1,0 +1,107 @@
+"""From PyAV's types to ours: the tags of a stream, the planes of a picture."""
+
+from __future__ import annotations
+
+import re
+import struct
+from fractions import Fraction
+
+import av
+import av.logging
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from rtsr.color import Color, Range, Siting
+from rtsr.errors import SourceError
+from rtsr.frame import Frame, Plane, chroma_shape
+
+SUPPORTED = ("yuv420p", "yuvj420p")
+
+
+def planes_of(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane]:
+    """Views of the decoder's buffers; they keep the picture alive and are read-only by contract."""
+    luma = (picture.height, picture.width)
+    half = chroma_shape(picture.width, picture.height)
+    views = []
+    for plane, (rows, columns) in zip(picture.planes, (luma, half, half), strict=True):
+        whole = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # rows may be padded
+        views.append(whole[:rows, :columns])
+    return views[0], views[1], views[2]
+
+
+def color_of(container: InputContainer, stream: VideoStream) -> Color:
+    """The colour tags of a stream that has been opened."""
+    context = stream.codec_context
+    return Color(
+        matrix=int(context.colorspace),
+        transfer=int(context.color_trc),
+        primaries=int(context.color_primaries),
+        range=Range.FULL if context.pix_fmt == "yuvj420p" else Range(int(context.color_range)),
+        siting=_siting_of(container, stream.index),
+    )
+
+
+def _siting_of(container: InputContainer, index: int) -> Siting:
+    """PyAV has no accessor for chroma siting; libavformat's own stream dump names it at the verbose level."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.VERBOSE)
+    try:
+        dump = container.dumps_format()
+    finally:
+        av.logging.set_level(level)
+    line = re.search(rf"Stream #0:{index}\D.*", dump)
+    tags = re.search(r"yuvj?4\w+\(([^)]*)\)", line.group()) if line else None
+    words = tags.group(1).split(", ") if tags else []
+    return next((siting for siting in Siting if siting.value in words), Siting.UNSPECIFIED)
+
+
+def display_matrix_of(picture: av.VideoFrame) -> tuple[int, ...] | None:
+    """9 integers of ISO 14496-12's matrix, 16.16 and 2.30 fixed point; None where there is none."""
+    for side in picture.side_data:
+        if side.type.name == "DISPLAYMATRIX":
+            return struct.unpack("=9i", bytes(side))
+    return None
+
+
+def refuse_unsupported(path: str, picture: av.VideoFrame) -> None:
+    """Say what this version does not upscale, before any work is done.
+
+    Raises:
+        SourceError: not progressive 8-bit 4:2:0.
+    """
+    name = picture.format.name
+    if name not in SUPPORTED:
+        raise SourceError(
+            f"{path} holds {_in_words(picture)} video ({name}), and this version upscales 8-bit 4:2:0",
+            mend=f"convert first, which loses that: ffmpeg -i {path} -map 0 -c copy -c:v libx264 -crf 12 "
+            "-pix_fmt yuv420p eight-bit.mkv",
+        )
+    if picture.interlaced_frame:
+        raise SourceError(
+            f"{path} is interlaced, and upscaling would set its combs in stone",
+            mend=f"deinterlace first: ffmpeg -i {path} -map 0 -c copy -c:v libx264 -crf 12 -vf bwdif progressive.mkv",
+        )
+
+
+def _in_words(picture: av.VideoFrame) -> str:
+    form = picture.format
+    bits = max(component.bits for component in form.components)
+    if form.is_rgb:
+        return f"{bits}-bit RGB"
+    if any(component.is_alpha for component in form.components):
+        return f"{bits}-bit with alpha"
+    if len(form.components) < 3:
+        return f"{bits}-bit grey"
+    across, down = form.chroma_width(8), form.chroma_height(8)
+    sampling = {(8, 8): "4:4:4", (4, 8): "4:2:2", (4, 4): "4:2:0", (2, 8): "4:1:1"}.get((across, down), "subsampled")
+    return f"{bits}-bit {sampling}"
+
+
+def frame_from(  # noqa: PLR0913 - the fields of one Frame
+    picture: av.VideoFrame, *, pts: int, time_base: Fraction, color: Color, captured_s: float, epoch: int = 0
+) -> Frame:
+    """Our value for a decoded picture; its planes are views of PyAV's."""
+    y, u, v = planes_of(picture)
+    duration = int(picture.duration or 0)
+    return Frame(y, u, v, pts, time_base, color, duration, captured_s, epoch)

@@ -1,0 +1,67 @@
+"""What makes frames larger: a table from backend to opener, and the choice where the user leaves it to us."""
+
+import logging
+from collections.abc import Callable
+
+from rtsr.config import Upscale
+from rtsr.errors import BackendError, UsageError
+from rtsr.frame import StreamInfo
+from rtsr.models import find_model
+from rtsr.stages import Badge, Upscaler
+
+log = logging.getLogger(__name__)
+
+
+def _openvino(options: Upscale, info: StreamInfo) -> Upscaler:
+    card = find_model(options.model, options.scale)
+    if card.onnx is None:
+        raise UsageError(f"{card.name} is no network, OpenVINO has nothing to run", mend="use --backend bicubic")
+    try:
+        from rtsr.upscalers import openvino
+    except ImportError as error:
+        raise BackendError(f"OpenVINO cannot be loaded ({error})", mend="pip install openvino") from error
+    from rtsr.upscalers.luma import LumaUpscaler
+    from rtsr.upscalers.swscale import Resampler
+
+    size = (info.width, info.height)
+    engine = openvino.open_engine(card, size, options.threads)
+    badge = Badge(card.name, card.scale, "OpenVINO", openvino.describe()[0], openvino.PRECISION)
+    return LumaUpscaler(engine, Resampler(size, card.scale, info.color.siting, max(1, options.threads)), badge)
+
+
+def _bicubic(options: Upscale, info: StreamInfo) -> Upscaler:
+    from rtsr.upscalers.bicubic import BicubicUpscaler
+
+    return BicubicUpscaler(info, options.scale, options.threads)
+
+
+BACKENDS: dict[str, Callable[[Upscale, StreamInfo], Upscaler]] = {"openvino": _openvino, "bicubic": _bicubic}
+"""Best first: the order in which `auto` tries them."""
+
+
+def open_upscaler(options: Upscale, info: StreamInfo) -> Upscaler:
+    """Open what `options` ask for, for frames as `info` tells.
+
+    Raises:
+        UsageError: there is no such model or scale.
+        BackendError: the named backend cannot run; `auto` takes the next one, and its badge says why.
+    """
+    card = find_model(options.model, options.scale)  # a wrong name is wrong on every backend
+    if options.backend != "auto":
+        return BACKENDS[options.backend](options, info)
+    if card.onnx is None:
+        return _bicubic(options, info)
+    try:
+        return _openvino(options, info)
+    except BackendError as error:
+        log.warning("%s; bicubic runs instead. %s", error.problem, error.mend)
+        return _fallen_back(options, info, error.problem)
+
+
+def _fallen_back(options: Upscale, info: StreamInfo, reason: str) -> Upscaler:
+    from rtsr.upscalers.bicubic import BicubicUpscaler
+
+    return BicubicUpscaler(info, options.scale, options.threads, reason)
+
+
+__all__ = ["BACKENDS", "Badge", "open_upscaler"]

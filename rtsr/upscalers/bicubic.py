@@ -1,0 +1,35 @@
+"""The baseline and the fall-back: bicubic by swscale."""
+
+from dataclasses import replace
+
+from rtsr.frame import Frame, StreamInfo
+from rtsr.stages import Badge
+from rtsr.upscalers.swscale import Resampler
+
+
+class BicubicUpscaler:
+    """No network; see `Upscaler`."""
+
+    def __init__(self, info: StreamInfo, scale: int, threads: int, reason: str = "") -> None:
+        self._resampler = Resampler((info.width, info.height), scale, info.color.siting, threads)
+        self._scale = scale
+        self._badge = Badge("bicubic", scale, "swscale", "CPU", reason=reason)
+
+    @property
+    def scale(self) -> int:
+        """See `Upscaler`."""
+        return self._scale
+
+    @property
+    def badge(self) -> Badge:
+        """See `Upscaler`."""
+        return self._badge
+
+    def upscale(self, frame: Frame) -> Frame:
+        """See `Upscaler`."""
+        y, u, v = self._resampler.scaled(frame)
+        return replace(frame, y=y, u=u, v=v, origin=frame)
+
+    def close(self) -> None:
+        """See `Upscaler`."""
+        self._resampler.close()

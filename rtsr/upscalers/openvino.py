@@ -1,0 +1,124 @@
+"""Networks on the CPU through OpenVINO: uint8 luma in and out, conversions inside the graph, float32 throughout.
+
+Why float32: on a CPU with bf16 OpenVINO would take bf16 by itself; for the one-layer nets of today that is 1.3 times
+as fast and moves a fifth of all pixels by a level (docs/decisions/002-openvino-graph.md).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from rtsr.errors import BackendError
+from rtsr.frame import Plane
+from rtsr.models import ModelCard, verified_onnx
+from rtsr.upscalers.openvino_columns import pack_columns, unpack_columns
+
+PRECISION = "f32"
+
+
+def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "OpenVinoEngine":
+    """Compile the network of `card` for pictures of one size.
+
+    Args:
+        card: which network; its file is checked against its sha256.
+        size_wh: of the pictures that will come.
+        threads: CPU threads; 0 = OpenVINO's choice, the physical cores.
+
+    Raises:
+        BackendError: OpenVINO cannot compile it.
+    """
+    width, height = size_wh
+    model = _read(verified_onnx(card))
+    packed = pack_columns(model, size_wh, card.scale)
+    if packed is None:
+        packed = _with_bytes(model, size_wh)
+        columns = 1
+    else:
+        columns = 4
+    try:
+        request = _core().compile_model(packed, "CPU", _settings(threads)).create_infer_request()
+    except RuntimeError as error:
+        raise BackendError(
+            f"OpenVINO cannot compile {card.name} x{card.scale} for {width}x{height} ({error})",
+            mend="use --backend bicubic, and report this with the output of `rtsr doctor`",
+        ) from error
+    return OpenVinoEngine(request, size_wh, card.scale, columns)
+
+
+def open_reference(card: ModelCard) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """The network of `card` as a function of float32 luma, any size, (H, W) 0..1 to (S*H, S*W), not clipped.
+
+    The yardstick of every engine and of `rtsr eval`.
+    """
+    compiled = _core().compile_model(_read(verified_onnx(card)), "CPU", _settings(0))
+
+    def run(luma: NDArray[np.float32]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = compiled(luma[None, None])[0][0, 0]
+        return result
+
+    return run
+
+
+def describe() -> tuple[str, str]:
+    """(name of the device, version of OpenVINO)."""
+    return str(_core().get_property("CPU", "FULL_DEVICE_NAME")).strip(), str(ov.get_version())
+
+
+def _core() -> ov.Core:
+    return ov.Core()
+
+
+def _read(path: Path) -> ov.Model:
+    return _core().read_model(path)
+
+
+def _settings(threads: int) -> dict[str, object]:
+    settings: dict[str, object] = {
+        "INFERENCE_PRECISION_HINT": PRECISION,
+        "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,  # decoder and encoder want the cores too
+    }
+    return settings | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
+
+
+def _with_bytes(model: ov.Model, size_wh: tuple[int, int]) -> ov.Model:
+    """The float network with uint8 (1, 1, H, W) at both ends, rounded to nearest."""
+    model.reshape([1, 1, size_wh[1], size_wh[0]])
+    outer = ops.parameter([1, 1, size_wh[1], size_wh[0]], np.uint8, name="y")
+    scaled = ops.multiply(ops.convert(outer, "f32"), np.float32(1 / 255))
+    for target in model.inputs[0].get_target_inputs():
+        target.replace_source_output(scaled.output(0))
+    made = model.outputs[0].get_node().input_value(0)
+    levels = ops.round(ops.clamp(ops.multiply(made, np.float32(255)), 0.0, 255.0), "half_to_even")
+    return ov.Model([ops.convert(levels, "u8")], [outer], model.friendly_name)
+
+
+class OpenVinoEngine:
+    """One compiled network; see `LumaEngine`."""
+
+    def __init__(self, request: ov.InferRequest, size_wh: tuple[int, int], scale: int, columns: int) -> None:
+        width, height = size_wh
+        self._request: ov.InferRequest | None = request
+        self._width, self._scale, self._columns = width, scale, columns
+        self._input = np.zeros((height, -(-width // columns) * columns), np.uint8)
+        request.set_input_tensor(ov.Tensor(self._input[None, None], shared_memory=True))
+
+    def run(self, y: Plane) -> Plane:
+        """See `LumaEngine`."""
+        if self._request is None:
+            raise ValueError("this engine is closed")
+        self._input[:, : self._width] = y
+        self._input[:, self._width :] = y[:, -1:]
+        self._request.infer()
+        made = self._request.get_output_tensor().data
+        if self._columns == 1:
+            return made[0, 0].copy()
+        return unpack_columns(made, self._scale)[:, : self._width * self._scale]
+
+    def close(self) -> None:
+        """See `LumaEngine`."""
+        self._request = None
