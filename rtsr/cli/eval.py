@@ -1,0 +1,23 @@
+"""`rtsr eval`: PSNR and SSIM on a folder of pictures."""
+
+from pathlib import Path
+
+from rtsr.cli.options import command as make_command
+from rtsr.config import Eval
+
+
+def run(options: Eval) -> None:
+    """Measure networks on the pictures in DIR, with bicubic beside them.
+
+    The pictures are the high-resolution truth: each is shrunk by the exact bicubic, enlarged by the network and
+    compared on luma, as the literature does. JSON and CSV rows hold model, dataset, scale,
+    images, psnr_db, psnr_uint8_db and ssim.
+    """
+    from rtsr.jobs.evaluate import FORMATS, evaluate, parse_models
+
+    rows = evaluate(Path(options.folder), parse_models(options.models), options.scale)
+    print(FORMATS[options.format](rows))
+
+
+command = make_command("eval", Eval, run)
+"""As click has it."""

@@ -1,0 +1,225 @@
+"""How fast the networks are here, in one run with bicubic: the ratio is what can be compared between machines.
+
+Each upscaler gets a slice of time in each of several rounds, so that a machine that slows down or is busy for a while
+slows all of them alike.
+"""
+
+import json
+import logging
+import re
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from rtsr.config import Bench, Upscale
+from rtsr.errors import UsageError
+from rtsr.frame import Frame, StreamInfo
+from rtsr.jobs.evaluate import parse_models
+from rtsr.jobs.machine import fingerprint
+from rtsr.jobs.table import markdown
+from rtsr.power import Probe, open_probe
+from rtsr.sources.pattern import open_pattern
+from rtsr.stages import Upscaler
+from rtsr.upscalers import open_upscaler
+
+log = logging.getLogger(__name__)
+BASELINE = "bicubic"
+_ROUNDS = 8
+_WARM_UP_FRAMES = 3
+_FRAMES = 8
+"""Different frames that are upscaled in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One upscaler at one input size."""
+
+    model: str
+    backend: str
+    width: int
+    """Of the input, in luma samples."""
+    height: int
+    scale: int
+    fps: float
+    """Frames over the time spent in `upscale`: colour planes included, decoding and showing not."""
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    watts: float | None
+    """Mean over its slices, of the rail named in `rail`; None where nothing measures."""
+    rail: str | None
+    ratio: float
+    """Its median time over that of bicubic in the same run."""
+    frames: int
+    device: str
+    precision: str
+    reason: str
+    """Why bicubic ran in the network's place; empty otherwise."""
+
+
+@dataclass(slots=True)
+class _Runner:
+    """One upscaler and what was measured of it so far."""
+
+    model: str
+    upscaler: Upscaler
+    times_ms: list[float] = field(default_factory=list)
+    watts: list[float] = field(default_factory=list)
+
+
+def bench(options: Bench) -> list[Row]:
+    """Measure every model at every size, bicubic first.
+
+    Raises:
+        UsageError: a model, a size or the time makes no sense.
+        BackendError: the named backend or a model's file is missing.
+    """
+    sizes = parse_sizes(options.sizes)
+    models = list(dict.fromkeys((BASELINE, *parse_models(options.models))))
+    if options.backend == "bicubic":
+        models = [BASELINE]
+    if not 0 < options.seconds <= 3600:
+        raise UsageError(f"--seconds {options.seconds:g} is not between 0 and 3600", mend="2 is a good value")
+    probe = open_probe()
+    try:
+        return [row for size in sizes for row in _at_size(size, models, options, probe)]
+    finally:
+        if probe is not None:
+            probe.close()
+
+
+def parse_sizes(words: str) -> list[tuple[int, int]]:
+    """(width, height) of each member of a comma list of `WxH`."""
+    sizes = []
+    for size in words.split(","):
+        match = re.fullmatch(r"\s*(\d{1,5})x(\d{1,5})\s*", size, re.ASCII)
+        if match is None or not (int(match[1]) and int(match[2])):
+            raise UsageError(f"{size!r} is not a size", mend="write --size 640x360,960x540")
+        sizes.append((int(match[1]), int(match[2])))
+    return list(dict.fromkeys(sizes))
+
+
+def _at_size(size: tuple[int, int], models: Sequence[str], options: Bench, probe: Probe | None) -> list[Row]:
+    with ExitStack() as stack:
+        source = stack.enter_context(closing(open_pattern(f"pattern:{size[0]}x{size[1]}")))
+        frames = list(islice(source.frames(), _FRAMES))
+        runners = []
+        for model in models:
+            upscaler = open_upscaler(_wish(model, options), source.info)
+            runners.append(_Runner(model, stack.enter_context(closing(upscaler))))
+        log.info("measuring %s at %dx%d, about %.0f s", ", ".join(models), *size, options.seconds * len(models))
+        for runner in runners:
+            _run(runner, frames[:_WARM_UP_FRAMES], 0.0)
+            runner.times_ms.clear()
+        for _ in range(_ROUNDS):
+            for runner in runners:
+                _slice(runner, frames, options.seconds / _ROUNDS, probe)
+        return _rows(runners, source.info, probe)
+
+
+def _wish(model: str, options: Bench) -> Upscale:
+    backend = "bicubic" if model == BASELINE else options.backend
+    return Upscale(model=model, scale=options.scale, backend=backend, threads=options.threads)
+
+
+def _slice(runner: _Runner, frames: Sequence[Frame], seconds: float, probe: Probe | None) -> None:
+    if probe is not None:
+        probe.read_w()  # a counter of energy begins here
+    _run(runner, frames, seconds)
+    watts = probe.read_w() if probe is not None else None
+    if watts is not None:
+        runner.watts.append(watts)
+
+
+def _run(runner: _Runner, frames: Sequence[Frame], seconds: float) -> None:
+    """Upscale each frame once, and go on in turn until the time is over."""
+    end_s = time.perf_counter() + seconds
+    for number, frame in enumerate(cycle(frames)):
+        began_s = time.perf_counter()
+        if number >= len(frames) and began_s >= end_s:
+            return
+        runner.upscaler.upscale(frame)
+        runner.times_ms.append((time.perf_counter() - began_s) * 1e3)
+
+
+def _rows(runners: Sequence[_Runner], info: StreamInfo, probe: Probe | None) -> list[Row]:
+    base_ms = float(np.median(runners[0].times_ms))
+    rows = []
+    for runner in runners:
+        badge, times_ms = runner.upscaler.badge, np.array(runner.times_ms)
+        p50, p95, p99 = (float(value) for value in np.percentile(times_ms, (50, 95, 99)))
+        watts = float(np.mean(runner.watts)) if runner.watts else None
+        rows.append(
+            Row(
+                model=runner.model,
+                backend=badge.backend.lower() if badge.is_sr else BASELINE,
+                width=info.width,
+                height=info.height,
+                scale=badge.scale,
+                fps=float(1e3 / times_ms.mean()),
+                p50_ms=p50,
+                p95_ms=p95,
+                p99_ms=p99,
+                watts=watts,
+                rail=probe.rail if probe is not None and watts is not None else None,
+                ratio=p50 / base_ms,
+                frames=times_ms.size,
+                device=badge.device,
+                precision=badge.precision,
+                reason=badge.reason,
+            )
+        )
+    return rows
+
+
+def as_table(rows: Sequence[Row]) -> str:
+    """A table for people."""
+    rails = {row.rail for row in rows} - {None}
+    watts = f"W ({', '.join(sorted(map(str, rails)))})" if rails else "W"
+    lines = [["model", "backend", "input", "scale", "fps", "p50 ms", "p95 ms", "p99 ms", "x bicubic", watts]]
+    for row in rows:
+        size, scale = f"{row.width}x{row.height}", f"x{row.scale}"
+        times = (f"{value:.2f}" for value in (row.p50_ms, row.p95_ms, row.p99_ms, row.ratio))
+        drawn = "not measured" if row.watts is None else f"{row.watts:.1f}"
+        lines.append([row.model, row.backend, size, scale, f"{row.fps:.1f}", *times, drawn])
+    return markdown(lines, left=4)
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """Rows and the machine they were measured on."""
+    return json.dumps({"machine": fingerprint(), "rows": [asdict(row) for row in rows]}, indent=2) + "\n"
+
+
+def check_writable(path: Path) -> None:
+    """Refuse before the work is done. Raises UsageError."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", mend="name a file")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that appears under its name only when it is complete. Raises UsageError."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, "utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} cannot be written ({(error.strerror or str(error)).lower()})",
+        mend="name a file in a folder that exists and is yours",
+    )

@@ -1,0 +1,77 @@
+"""What machine this is, for `rtsr doctor` and for the figures of `rtsr bench`."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import rtsr
+from rtsr.errors import BackendError
+
+PACKAGES = ("av", "numpy", "openvino", "PyQt6")
+"""What the speed and the picture depend on."""
+
+
+def fingerprint() -> dict[str, Any]:
+    """CPU, system and versions, as a JSON object."""
+    return {
+        "cpu": cpu_model(),
+        "cores": cores(),
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "rtsr": rtsr.__version__,
+        "packages": {name: version(name) for name in PACKAGES},
+        "openvino": _openvino(),
+    }
+
+
+def cpu_model(proc: Path = Path("/proc")) -> str:
+    """The name that the CPU gives itself, else its architecture."""
+    entries = _cpuinfo(proc)
+    for key in ("model name", "Model", "Hardware"):
+        if entries.get(key):
+            return entries[key]
+    return platform.machine()
+
+
+def cpu_flags(proc: Path = Path("/proc")) -> frozenset[str]:
+    """Instruction sets by the kernel's names: avx2, avx512f, avx512_bf16, amx_tile, asimd; empty where not known."""
+    entries = _cpuinfo(proc)
+    return frozenset((entries.get("flags") or entries.get("Features") or "").split())
+
+
+def _cpuinfo(proc: Path) -> dict[str, str]:
+    """The first entry of each key."""
+    try:
+        lines = (proc / "cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in reversed(lines))
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def cores() -> int:
+    """CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def version(package: str) -> str | None:
+    """The installed version of a package; None when it is missing."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _openvino() -> dict[str, str] | None:
+    """The device that runs networks, and in which precision; None where OpenVINO cannot be loaded."""
+    try:
+        from rtsr.upscalers.openvino import PRECISION, describe
+
+        device, _ = describe()
+    except (ImportError, RuntimeError, BackendError):
+        return None
+    return {"device": device, "precision": PRECISION}

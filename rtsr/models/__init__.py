@@ -1,0 +1,143 @@
+"""Models by name: cards of what is shipped, and their files, checked before use.
+
+A model at one scale is `NAME_xS.onnx` (read by the product's backends), `NAME_xS.safetensors` (read by training and
+torch) and `NAME_xS.toml`, its card. Bicubic is a model without files. `python -m training` writes all three.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from rtsr.errors import BackendError, UsageError, nearest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FOLDER = Path(__file__).parent
+MODELS: dict[str, tuple[int, ...]] = {
+    "bicubic": (2, 3, 4),
+    "esr-tm-k5c2": (2, 3, 4),
+    "esr-tm-k7c4": (2, 3, 4),
+    "esr-tr-k5c2": (2, 3, 4),
+    "esr-max-k7c3": (2, 3, 4),
+}
+"""Every shipped model and its scales, in the order in which tables show them."""
+FileKind = Literal["onnx", "safetensors"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What a model reached on one test set, by `rtsr eval`."""
+
+    dataset: str
+    psnr_db: float
+    """Mean over the pictures, of the float luma that the network gives."""
+    psnr_uint8_db: float
+    """The same after rounding that luma to 8 bit, as a video holds it."""
+    ssim: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One artefact of a model."""
+
+    path: Path
+    sha256: str
+    """Of the file's bytes, in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """All that is known of one model at one scale."""
+
+    name: str
+    scale: int
+    """Output side over input side."""
+    net: str
+    """Module of `rtsr.nets` that holds its class; "bicubic" has none."""
+    parameters: int
+    """Weights in the form of the paper, as its tables count them."""
+    macs_per_output_pixel: int
+    """Multiply-accumulates of the shipped form per pixel of the enlarged picture."""
+    receptive_field_px: int
+    """Side of the square of input pixels that one output pixel depends on."""
+    quality: tuple[Quality, ...]
+    onnx: ModelFile | None = None
+    safetensors: ModelFile | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} x{self.scale}"
+
+
+def list_models() -> tuple[ModelCard, ...]:
+    """Every shipped model at every scale, bicubic included."""
+    return tuple(_read_card(name, scale) for name, scales in MODELS.items() for scale in scales)
+
+
+def find_model(name: str, scale: int) -> ModelCard:
+    """The card of `name` at `scale`. Raises UsageError on an unknown name (the nearest is offered) or scale."""
+    if name not in MODELS:
+        raise UsageError(f"there is no model {name!r}", mend=nearest(name, MODELS))
+    scales = MODELS[name]
+    if scale not in scales:
+        raise UsageError(
+            f"{name} has no scale {scale}", mend=f"choose --scale {', '.join(map(str, scales[:-1]))} or {scales[-1]}"
+        )
+    return _read_card(name, scale)
+
+
+def verified_path(card: ModelCard, kind: FileKind) -> Path:
+    """The path of one of the card's files, after comparing its bytes with the card.
+
+    Raises BackendError when the model has no files, or this one is missing, unreadable or altered.
+    """
+    file = card.onnx if kind == "onnx" else card.safetensors
+    if file is None:
+        raise BackendError(f"{card} is no network and has no files", mend="choose a network, see `rtsr models`")
+    try:
+        found = hashlib.sha256(file.path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BackendError(f"{file.path} cannot be read: {error.strerror}", mend="reinstall rtsr") from error
+    if found != file.sha256:
+        raise BackendError(
+            f"{file.path.name} is not the file of its card: sha256 {found[:12]}, not {file.sha256[:12]}",
+            mend="reinstall rtsr",
+        )
+    return file.path
+
+
+def verified_onnx(card: ModelCard) -> Path:
+    """`verified_path` of what the product's backends read."""
+    return verified_path(card, "onnx")
+
+
+@cache
+def _read_card(name: str, scale: int) -> ModelCard:
+    path = FOLDER / f"{name}_x{scale}.toml"
+    try:
+        return parse_card(path)
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise BackendError(f"the model card {path.name} cannot be read: {error!r}", mend="reinstall rtsr") from error
+
+
+def parse_card(path: Path) -> ModelCard:
+    """The card in a TOML file; its model's files lie beside it. Raises OSError, KeyError or TypeError on a bad one."""
+    table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    files = table.get("sha256", {})
+    return ModelCard(
+        name=table["name"],
+        scale=table["scale"],
+        net=table["net"],
+        parameters=table["parameters"],
+        macs_per_output_pixel=table["macs_per_output_pixel"],
+        receptive_field_px=table["receptive_field_px"],
+        quality=tuple(Quality(dataset=dataset, **row) for dataset, row in table.get("quality", {}).items()),
+        **{kind: ModelFile(path.with_suffix(f".{kind}"), sha256) for kind, sha256 in files.items()},
+    )

@@ -1,0 +1,109 @@
+"""Cards: every shipped model is found, described truly, and its files are what the card says."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import openvino
+import pytest
+import torch
+
+from rtsr.errors import BackendError, UsageError
+from rtsr.models import (
+    FOLDER,
+    MODELS,
+    ModelCard,
+    find_model,
+    list_models,
+    parse_card,
+    verified_onnx,
+    verified_path,
+)
+from rtsr.nets import open_net
+
+NETWORKS = [card for card in list_models() if card.net != "bicubic"]
+
+
+def test_every_model_has_every_scale() -> None:
+    assert {(card.name, card.scale) for card in list_models()} == {
+        (name, scale) for name in MODELS for scale in (2, 3, 4)
+    }
+
+
+def test_every_card_in_the_folder_is_in_the_table() -> None:
+    cards = {path.stem for path in FOLDER.glob("*.toml") if not path.name.endswith(".recipe.toml")}
+    assert cards == {f"{name}_x{scale}" for name, scales in MODELS.items() for scale in scales}
+
+
+@pytest.mark.parametrize("card", list_models(), ids=str)
+def test_a_card_holds_measurements(card: ModelCard) -> None:
+    assert [row.dataset for row in card.quality] == ["Set5", "Set14", "BSD100", "Kodak24"]
+    assert all(20 < row.psnr_uint8_db <= row.psnr_db + 0.01 < 40 and 0.5 < row.ssim < 1 for row in card.quality)
+
+
+@pytest.mark.parametrize("card", NETWORKS, ids=str)
+def test_a_network_beats_bicubic_on_every_set(card: ModelCard) -> None:
+    for network, bicubic in zip(card.quality, find_model("bicubic", card.scale).quality, strict=True):
+        assert network.psnr_db > bicubic.psnr_db + 0.3
+
+
+@pytest.mark.parametrize("card", NETWORKS, ids=str)
+@torch.no_grad()
+def test_the_two_files_compute_the_same_function(card: ModelCard) -> None:
+    net = open_net(verified_path(card, "safetensors"))
+    assert (net.shape.scale, net.shape.parameters) == (card.scale, card.parameters)
+    assert net.shape.macs_per_output_pixel == card.macs_per_output_pixel
+    assert net.shape.kernel_size == card.receptive_field_px
+    picture = torch.rand(2, 1, 21, 30, generator=torch.Generator().manual_seed(0))
+    core = openvino.Core()
+    engine = core.compile_model(verified_onnx(card), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    np.testing.assert_allclose(engine(picture.numpy())["sr"], net(picture).numpy(), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("card", NETWORKS, ids=str)
+@torch.no_grad()
+def test_flat_stays_flat_up_to_the_border(card: ModelCard) -> None:
+    net = open_net(verified_path(card, "safetensors"))
+    for level in (16 / 255, 0.5, 235 / 255):
+        made = net(torch.full((1, 1, 6, 9), level))
+        torch.testing.assert_close(made, torch.full_like(made, level), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "mend"),
+    [("esr-tm-k5c3", 2, "esr-tm-k5c2"), ("bicubik", 2, "bicubic"), ("bicubic", 7, "2, 3 or 4")],
+)
+def test_a_wrong_name_or_scale_comes_with_its_mend(name: str, scale: int, mend: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        find_model(name, scale)
+    assert mend in caught.value.mend
+
+
+def test_an_altered_or_missing_file_is_noticed(tmp_path: Path) -> None:
+    for path in FOLDER.glob("esr-tm-k5c2_x2.*"):
+        shutil.copy(path, tmp_path)
+    card = parse_card(tmp_path / "esr-tm-k5c2_x2.toml")
+    assert verified_onnx(card).parent == tmp_path
+    (tmp_path / "esr-tm-k5c2_x2.onnx").write_bytes(b"other")
+    (tmp_path / "esr-tm-k5c2_x2.safetensors").unlink()
+    for kind, problem in (("onnx", "not the file of its card"), ("safetensors", "cannot be read")):
+        with pytest.raises(BackendError, match=problem):
+            verified_path(card, kind)
+    with pytest.raises(BackendError, match="has no files"):
+        verified_onnx(find_model("bicubic", 2))
+
+
+def test_cards_are_values() -> None:
+    card = find_model("bicubic", 2)
+    assert card is find_model("bicubic", 2)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        card.scale = 3  # type: ignore[misc]
+
+
+def test_importing_cards_loads_nothing_heavy() -> None:
+    heavy = "{'av', 'numpy', 'onnx', 'openvino', 'safetensors', 'torch'}"
+    code = f"import sys, rtsr.models; rtsr.models.list_models(); raise SystemExit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

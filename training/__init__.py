@@ -1,0 +1,1 @@
+"""The workshop where rtsr's networks are trained: `python -m training RECIPE`."""

@@ -1,0 +1,101 @@
+"""The card of a trained model: what it is, what it was made from, what it measures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from rtsr.jobs.evaluate import measure
+from rtsr.models import parse_card
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from training.recipe import Recipe
+    from training.train import Trained
+
+SETS = ("Set5", "Set14", "BSD100", "Kodak24")
+
+
+def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Path) -> dict[str, Any]:
+    """The card's table, still without measurements."""
+    shape = trained.net.shape
+    return {
+        "name": recipe.name,
+        "scale": shape.scale,
+        "net": "esr",
+        "kind": shape.kind,
+        "kernel_size": shape.kernel_size,
+        "channels": shape.channels,
+        "parameters": shape.parameters,
+        "folded_parameters": trained.net.weight.numel(),
+        "macs_per_output_pixel": shape.macs_per_output_pixel,
+        "receptive_field_px": shape.kernel_size,
+        "sha256": sha256,
+        "training": {
+            "recipe": f"{recipe.name}.recipe.toml",
+            "data": f"shared/data/train/free: {', '.join(recipe.folders)}",
+            "crops_learned": trained.crops_learned,
+            "crops_held_out": trained.crops_held_out,
+            "licences": licences(data, recipe.folders),
+            "best_step": trained.best_step,
+            "held_out_psnr_db": round(trained.held_out_psnr_db, 3),
+            "torch": torch.__version__.partition("+")[0],
+        },
+    }
+
+
+def licences(data: Path, folders: tuple[str, ...]) -> dict[str, int]:
+    """How many crops of the training set stand under which licence, by the set's SOURCES.csv; empty without it."""
+    sources = data / "SOURCES.csv"
+    if not sources.is_file():
+        return {}
+    with sources.open(encoding="utf-8", newline="") as file:
+        rows = [row["licence"] for row in csv.DictReader(file) if row["file"].partition("/")[0] in folders]
+    return dict(sorted(Counter(rows).items()))
+
+
+def write_card(path: Path, table: dict[str, Any]) -> None:
+    """Write a card's TOML, and read it back as the product will."""
+    lines = [f"{key} = {_toml(value)}" for key, value in table.items() if not isinstance(value, dict)]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{key}]", *(f"{_key(name)} = {_toml(one)}" for name, one in value.items())]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    parse_card(path)
+
+
+def remeasure(path: Path, sets: Path, tell: Callable[[str], None]) -> None:
+    """Write into a card what its model reaches on the test sets below `sets`; a set that is missing is left out."""
+    quality = {}
+    for name in SETS:
+        if not (sets / name).is_dir():
+            tell(f"{sets / name} is missing: not measured")
+            continue
+        row = measure(sets / name, [parse_card(path)])[0]
+        quality[name] = {
+            "psnr_db": round(row.psnr_db, 3), "psnr_uint8_db": round(row.psnr_uint8_db, 3), "ssim": round(row.ssim, 4)
+        }  # fmt: skip
+        tell(f"{row.model} x{row.scale}  {name}  {row.psnr_db:.3f} dB  SSIM {row.ssim:.4f}")
+    write_card(path, {**tomllib.loads(path.read_text("utf-8")), "quality": quality})
+
+
+def _key(name: str) -> str:
+    return name if name.replace("-", "").replace("_", "").isalnum() else json.dumps(name)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
