@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+from av.container import InputContainer
+from av.error import FFmpegError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +25,31 @@ def read_back(path: str) -> list[Written]:
     """Every stream of `path`.
 
     Raises:
-        OSError: it cannot be read, or holds no stream (FFmpeg's errors are OSErrors).
+        OSError: it cannot be read, or holds no stream.
     """
-    with av.open(path, metadata_errors="replace") as container:
-        counts = [0] * len(container.streams)
-        times: list[list[int]] = [[] for _ in container.streams]
-        for packet in container.demux():
-            if packet.size == 0:
-                continue
-            counts[packet.stream_index] += 1
-            if packet.stream.type == "video" and packet.pts is not None and not packet.is_discard:
-                times[packet.stream_index].append(packet.pts)
-        return [
-            Written(
-                stream.type,
-                stream.codec_context.name if stream.codec_context else "unknown",
-                counts[stream.index],
-                Fraction(stream.time_base or 1),
-                array("q", sorted(times[stream.index])),
-            )
-            for stream in container.streams
-        ]
+    try:
+        with av.open(path, metadata_errors="replace") as container:
+            return _counted(container)
+    except FFmpegError as error:  # some of them are ValueErrors
+        raise OSError(error.errno, error.strerror) from error
+
+
+def _counted(container: InputContainer) -> list[Written]:
+    counts = [0] * len(container.streams)
+    times: list[list[int]] = [[] for _ in container.streams]
+    for packet in container.demux():
+        if packet.size == 0:
+            continue
+        counts[packet.stream_index] += 1
+        if packet.stream.type == "video" and packet.pts is not None and not packet.is_discard:
+            times[packet.stream_index].append(packet.pts)
+    return [
+        Written(
+            stream.type,
+            stream.codec_context.name if stream.codec_context else "unknown",
+            counts[stream.index],
+            Fraction(stream.time_base or 1),
+            array("q", sorted(times[stream.index])),
+        )
+        for stream in container.streams
+    ]

@@ -93,6 +93,7 @@ def open_output(path: str, time_base: Fraction) -> OutputContainer:
     form = _format_of(path)
     units = str(time_base.denominator)
     clocks = {"video_track_timescale": units, "movie_timescale": units} if form in ("mp4", "mov") else {}
+    Path(path).open("wb").close()  # libavformat would open it with the header only, and says less when it cannot
     return av.open(path, "w", format=form, options=clocks)
 
 

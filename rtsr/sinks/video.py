@@ -17,6 +17,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from rtsr.color import Siting
 from rtsr.errors import ResourceError, RtsrError, UsageError
 from rtsr.frame import Frame, Plane, StreamInfo
 from rtsr.sinks.companion import Companion
@@ -24,6 +25,7 @@ from rtsr.sinks.copy import open_output
 
 log = logging.getLogger(__name__)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SITINGS_OF_AV1 = (Siting.UNSPECIFIED, Siting.LEFT, Siting.TOP_LEFT)
 _QUIET = {"libx265": {"x265-params": "log-level=error"}}
 
 
@@ -55,7 +57,6 @@ def open_video(path: str, info: StreamInfo, encoder: Encoder, companion: Compani
         ResourceError: the disk is full.
     """
     try:
-        Path(path).open("wb").close()  # libavformat opens it only with the header, and says less
         container = open_output(path, info.time_base)
     except OSError as error:
         companion.close()
@@ -67,6 +68,7 @@ def open_video(path: str, info: StreamInfo, encoder: Encoder, companion: Compani
     except BaseException:
         companion.close()
         _discard(container)
+        Path(path).unlink()
         raise
     return VideoSink(container, stream, companion, round(companion.shift_s / info.time_base))
 
@@ -74,6 +76,8 @@ def open_video(path: str, info: StreamInfo, encoder: Encoder, companion: Compani
 def _add_stream(container: OutputContainer, info: StreamInfo, encoder: Encoder) -> VideoStream:
     options = encoder.options() | _QUIET.get(encoder.codec, {}) | {"chroma_sample_location": info.color.siting.value}
     os.environ.setdefault("SVT_LOG", "1")  # noqa: TID251 - libsvtav1's one way not to write to stderr: errors only
+    if encoder.codec == "libsvtav1" and info.color.siting not in _SITINGS_OF_AV1:
+        log.warning("AV1 has no word for %s chroma siting: its tag is lost", info.color.siting.value)
     try:
         stream = container.add_stream(encoder.codec, rate=info.rate_fps or 25, options=options)
     except ValueError as error:

@@ -20,10 +20,10 @@ from av.error import FFmpegError, InvalidDataError
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
-from rtsr.color import BT709, Color, Range
+from rtsr.color import BT709, Color, Range, Siting
 from rtsr.errors import SourceError
 from rtsr.frame import Frame, StreamInfo
-from rtsr.sources.decode import SUPPORTED, color_of, frame_from
+from rtsr.sources.decode import SUPPORTED, frame_from
 
 log = logging.getLogger(__name__)
 _SILENT_S = 5.0
@@ -74,7 +74,7 @@ def open_device(device: str, grabber: str = "v4l2") -> "CameraSource":
     except (FFmpegError, StopIteration, IndexError) as error:
         container.close()
         raise SourceError(f"{device} is open, but gives no picture", mend="unplug it and plug it in again") from error
-    color = _color(container, stream, picture)
+    color = _color(stream, picture)
     if picture.format.name not in SUPPORTED:
         log.info("%s gives %s: converted to 4:2:0", device, picture.format.name)
     rate = stream.average_rate or stream.guessed_rate
@@ -107,12 +107,20 @@ def _refusal(device: str, error: Exception) -> SourceError:
     return SourceError(f"{device} is not a camera ({getattr(error, 'strerror', None) or error})", mend=others)
 
 
-def _color(container: InputContainer, stream: VideoStream, picture: av.VideoFrame) -> Color:
+def _color(stream: VideoStream, picture: av.VideoFrame) -> Color:
     """The tags of what `_Converter` makes of the camera's frames."""
     if picture.format.is_rgb:
-        return Color(matrix=BT709, transfer=BT709, primaries=BT709, range=Range.LIMITED)
-    tagged = color_of(container, stream)
-    return replace(tagged, range=Range.FULL) if picture.color_range == ColorRange.JPEG else tagged
+        return Color(BT709, BT709, BT709, Range.LIMITED, Siting.CENTER)  # where swscale puts it
+    context = stream.codec_context
+    packed = picture.format.name in ("yuyv422", "uyvy422", "yvyu422")  # chroma beside every second luma sample
+    still = Siting.CENTER if context.name == "mjpeg" else Siting.UNSPECIFIED
+    return Color(
+        matrix=int(context.colorspace),
+        transfer=int(context.color_trc),
+        primaries=int(context.color_primaries),
+        range=Range.FULL if picture.color_range == ColorRange.JPEG else Range(int(context.color_range)),
+        siting=Siting.LEFT if packed else still,
+    )
 
 
 class _Converter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from fractions import Fraction
@@ -9,7 +10,8 @@ from fractions import Fraction
 import av
 import av.logging
 import numpy as np
-from av.container import InputContainer
+from av.bitstream import BitStreamFilterContext
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from rtsr.color import Color, Range, Siting
@@ -30,30 +32,50 @@ def planes_of(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane]:
     return views[0], views[1], views[2]
 
 
-def color_of(container: InputContainer, stream: VideoStream) -> Color:
-    """The colour tags of a stream that has been opened."""
+def color_of(path: str, stream: VideoStream) -> Color:
+    """The colour tags of the video stream of `path` that has been opened."""
     context = stream.codec_context
     return Color(
         matrix=int(context.colorspace),
         transfer=int(context.color_trc),
         primaries=int(context.color_primaries),
         range=Range.FULL if context.pix_fmt == "yuvj420p" else Range(int(context.color_range)),
-        siting=_siting_of(container, stream.index),
+        siting=_siting_of(path, stream.index, stream.codec_context.name),
     )
 
 
-def _siting_of(container: InputContainer, index: int) -> Siting:
-    """PyAV has no accessor for chroma siting; libavformat's own stream dump names it at the verbose level."""
+def _siting_of(path: str, index: int, codec: str) -> Siting:
+    """Where the bitstream says chroma lies, else where the codec's standard says it does.
+
+    PyAV has no accessor for it; libavcodec's `trace_headers` filter spells out what the sequence headers hold. It
+    reads the file once more, up to its third packet.
+    """
     level = av.logging.get_level()
-    av.logging.set_level(av.logging.VERBOSE)
+    av.logging.set_level(av.logging.INFO)
     try:
-        dump = container.dumps_format()
+        with av.open(path, metadata_errors="replace") as container, av.logging.Capture() as logs:
+            stream = container.streams[index]
+            trace = BitStreamFilterContext("trace_headers", stream)
+            for packet in itertools.islice(container.demux(stream), 3):
+                trace.filter(packet)
+    except (FFmpegError, ValueError):
+        return _SITING_OF_CODEC.get(codec, Siting.UNSPECIFIED)  # the filter knows no such codec
     finally:
         av.logging.set_level(level)
-    line = re.search(rf"Stream #0:{index}\D.*", dump)
-    tags = re.search(r"yuvj?4\w+\(([^)]*)\)", line.group()) if line else None
-    words = tags.group(1).split(", ") if tags else []
-    return next((siting for siting in Siting if siting.value in words), Siting.UNSPECIFIED)
+    told = re.search(r"chroma_sample_(loc_type_top_field|position)\s+\S+ = (\d)", "".join(log[2] for log in logs))
+    if told is None:
+        return _SITING_OF_CODEC.get(codec, Siting.UNSPECIFIED)
+    return (_SITING_OF_H26X if told.group(1).startswith("loc") else _SITING_OF_AV1)[int(told.group(2))]
+
+
+_SITING_OF_CODEC = {
+    **dict.fromkeys(("h264", "hevc", "vvc", "mpeg2video"), Siting.LEFT),
+    **dict.fromkeys(("mjpeg", "mpeg1video"), Siting.CENTER),
+}
+_SITING_OF_H26X = (Siting.LEFT, Siting.CENTER, Siting.TOP_LEFT, Siting.TOP, Siting.BOTTOM_LEFT, Siting.BOTTOM)
+"""By chroma_sample_loc_type, H.264 figure E-1 and H.265 figure E.1."""
+_SITING_OF_AV1 = (Siting.UNSPECIFIED, Siting.LEFT, Siting.TOP_LEFT, Siting.UNSPECIFIED)
+"""By chroma_sample_position, AV1 section 6.4.2."""
 
 
 def display_matrix_of(picture: av.VideoFrame) -> tuple[int, ...] | None:

@@ -128,7 +128,7 @@ def _info(path: str, container: InputContainer, stream: VideoStream, picture: av
         frame_count=count,
         duration_s=duration,
         start_s=start,
-        color=color_of(container, stream),
+        color=color_of(path, stream),
         sar=Fraction(sar) if sar else None,
         display_matrix=display_matrix_of(picture),
     )

@@ -19,7 +19,7 @@ from rtsr.mailbox import Mailbox
 from rtsr.sources.scene import scene
 
 _COLOR = Color(matrix=BT709, transfer=BT709, primaries=BT709, range=Range.LIMITED, siting=Siting.LEFT)
-_SIDE_MAX = 16384
+_SIDE_MAX = 8192
 _FPS_MAX = 1000
 _FORM = "write pattern:640x360?fps=30&seconds=6&live=no, every part is optional"
 _SWITCH = {"yes": True, "no": False}

@@ -52,7 +52,7 @@ def open_upscaler(options: Upscale, info: StreamInfo) -> Upscaler:
     if card.onnx is None:
         return _bicubic(options, info)
     try:
-        return _openvino(options, info)
+        return BACKENDS["openvino"](options, info)
     except BackendError as error:
         log.warning("%s; bicubic runs instead. %s", error.problem, error.mend)
         return _fallen_back(options, info, error.problem)

@@ -1,0 +1,1 @@
+"""The window: bicubic against super-resolution, live. Loaded only when it is asked for."""

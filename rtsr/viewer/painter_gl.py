@@ -1,0 +1,248 @@
+"""The painter for a real GPU: planes go up as they are, the shader does the rest.
+
+Why functions of OpenGL 4.1 by name: PyQt6 refuses the context's own newer profile, and QOpenGLTexture ignores
+row lengths.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from PyQt6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter, QSurfaceFormat
+from PyQt6.QtOpenGL import (
+    QAbstractOpenGLFunctions,
+    QOpenGLFunctions_4_1_Core,
+    QOpenGLShader,
+    QOpenGLShaderProgram,
+    QOpenGLVersionFunctionsFactory,
+    QOpenGLVersionProfile,
+    QOpenGLVertexArrayObject,
+)
+from PyQt6.QtOpenGLWidgets import QOpenGLWidget
+from PyQt6.sip import delete, transferto
+
+from rtsr.color import rgb_from_ycbcr
+from rtsr.errors import BackendError
+from rtsr.frame import Frame, Plane
+from rtsr.viewer.geometry import Pane, Side, Turn
+from rtsr.viewer.overlay import draw_overlay
+from rtsr.viewer.picture import Picture, Sides
+from rtsr.viewer.scene import Scene
+from rtsr.viewer.shader import FRAGMENT, VERTEX
+
+_RENDERER, _TEXTURE_2D, _TEXTURE0 = 0x1F01, 0x0DE1, 0x84C0
+_RED, _R8, _UNSIGNED_BYTE = 0x1903, 0x8229, 0x1401
+_UNPACK_ROW_LENGTH, _UNPACK_ALIGNMENT = 0x0CF2, 0x0CF5
+_MIN_FILTER, _MAG_FILTER, _NEAREST = 0x2801, 0x2800, 0x2600
+_SCISSOR_TEST, _BLEND, _DEPTH_TEST, _COLOR_BUFFER_BIT, _TRIANGLES = 0x0C11, 0x0BE2, 0x0B71, 0x4000, 4
+_MOST_STRETCH = 4.0
+"""A picture shown smaller than a quarter is not filtered any wider."""
+
+
+def gl_format() -> QSurfaceFormat:
+    """OpenGL 4.1 core, in step with the screen."""
+    form = QSurfaceFormat()
+    form.setVersion(4, 1)
+    form.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
+    form.setSwapInterval(1)
+    return form
+
+
+def gl_renderer() -> str | None:
+    """What draws OpenGL 4.1 here, in the driver's words; None where nothing does."""
+    surface = QOffscreenSurface()
+    surface.setFormat(gl_format())
+    surface.create()
+    context = QOpenGLContext()
+    context.setFormat(gl_format())
+    if not (context.create() and context.makeCurrent(surface)):
+        return None
+    try:
+        functions = _functions(context)
+        return str(functions.glGetString(_RENDERER)) if functions is not None else None
+    finally:
+        context.doneCurrent()
+
+
+def _functions(context: QOpenGLContext | None) -> QOpenGLFunctions_4_1_Core | None:
+    profile = QOpenGLVersionProfile()
+    profile.setVersion(4, 1)
+    profile.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
+    functions: QAbstractOpenGLFunctions | None = QOpenGLVersionFunctionsFactory.get(profile, context)
+    if functions is not None:
+        transferto(functions, None)  # the context owns them and deletes them; PyQt6 would do it a second time
+    if isinstance(functions, QOpenGLFunctions_4_1_Core) and functions.initializeOpenGLFunctions():
+        return functions
+    return None
+
+
+class GlCanvas(QOpenGLWidget):
+    """Paints a scene with OpenGL; see `Canvas`."""
+
+    painter = "opengl"
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self.setFormat(gl_format())
+        self._scene = scene
+        self._drawer: _Drawer | None = None
+        self._ahead = Sides()  # of the sink's thread
+        scene.changed.connect(self.update)
+
+    def prepare(self, picture: Picture) -> None:
+        """See `Canvas`. Uploading takes a fraction of a millisecond, so nothing is made ready for that."""
+        for pane in self._scene.panes():
+            self._ahead.of(picture, pane, self._scene.turn)
+
+    def grab_image(self) -> QImage:
+        """See `Canvas`."""
+        return self.grabFramebuffer()
+
+    def close(self) -> bool:
+        """See `Canvas`: what the driver holds can be freed in its own context only."""
+        if self._drawer is not None:
+            self.makeCurrent()
+            self._drawer.close()
+            self._drawer = None
+            self.doneCurrent()
+        return super().close()
+
+    def initializeGL(self) -> None:
+        """Qt's: there is a context now, perhaps a new one."""
+        functions = _functions(self.context())
+        if functions is None:
+            raise BackendError("OpenGL 4.1 went away", mend="take --painter qpainter")
+        self._drawer = _Drawer(functions)
+
+    def resizeGL(self, _width: int, _height: int) -> None:
+        """Qt's: the scene learns the new size."""
+        ratio = self.devicePixelRatioF()
+        self._scene.window_wh = (round(self.width() * ratio), round(self.height() * ratio))
+
+    def paintGL(self) -> None:
+        """Qt's: the picture by the shader, the words over it by QPainter."""
+        scene = self._scene
+        picture, panes = scene.picture, scene.panes()
+        if self._drawer is not None:
+            self._drawer.draw(picture, panes, scene.turn, scene.window_wh)
+        qt = QPainter(self)
+        qt.scale(1 / self.devicePixelRatioF(), 1 / self.devicePixelRatioF())
+        draw_overlay(qt, scene.window_wh, panes, scene.overlay())
+        qt.end()
+        if picture is not None:
+            scene.presented(picture)
+
+
+class _Drawer:
+    """Program and textures of one context."""
+
+    def __init__(self, gl: QOpenGLFunctions_4_1_Core) -> None:
+        self._gl = gl
+        self._program = QOpenGLShaderProgram()
+        kinds = QOpenGLShader.ShaderTypeBit
+        for kind, text in ((kinds.Vertex, VERTEX), (kinds.Fragment, FRAGMENT)):
+            if not self._program.addShaderFromSourceCode(kind, text):
+                raise BackendError(
+                    f"the driver refuses the shader: {self._program.log()}", mend="take --painter qpainter"
+                )
+        if not self._program.link():
+            raise BackendError(f"the driver refuses the shader: {self._program.log()}", mend="take --painter qpainter")
+        self._vertices = QOpenGLVertexArrayObject()
+        self._vertices.create()
+        self._textures: dict[tuple[Side, int], int] = {}
+        self._sizes: dict[tuple[Side, int], tuple[int, ...]] = {}
+        self._held: dict[Side, Frame] = {}
+        self._sides = Sides()
+
+    def draw(self, picture: Picture | None, panes: tuple[Pane, ...], turn: Turn, window_wh: tuple[int, int]) -> None:
+        """Black, and on it the panes."""
+        gl = self._gl
+        gl.glDisable(_SCISSOR_TEST)
+        gl.glDisable(_BLEND)
+        gl.glDisable(_DEPTH_TEST)
+        gl.glViewport(0, 0, *window_wh)
+        gl.glClearColor(0.0, 0.0, 0.0, 1.0)
+        gl.glClear(_COLOR_BUFFER_BIT)
+        if picture is None:
+            return
+        self._program.bind()
+        self._vertices.bind()
+        gl.glEnable(_SCISSOR_TEST)
+        for pane in panes:
+            clip = pane.clip
+            gl.glScissor(clip.x, window_wh[1] - clip.y - clip.height, clip.width, clip.height)
+            frame = self._sides.of(picture, pane, turn)
+            self._bind(pane.side, frame)
+            self._describe(replace(frame, color=picture.color), pane, turn, window_wh[1])
+            gl.glDrawArrays(_TRIANGLES, 0, 3)
+        gl.glDisable(_SCISSOR_TEST)
+        gl.glActiveTexture(_TEXTURE0)
+        gl.glBindTexture(_TEXTURE_2D, 0)
+        self._vertices.release()
+        self._program.release()
+
+    def close(self) -> None:
+        """Free textures and program, in their context."""
+        self._gl.glDeleteTextures(len(self._textures), list(self._textures.values()))
+        self._textures.clear()
+        self._vertices.destroy()
+        self._program.removeAllShaders()
+        delete(self._program)
+
+    def _describe(self, frame: Frame, pane: Pane, turn: Turn, window_height: int) -> None:
+        gl, box = self._gl, pane.picture
+        matrix, black = rgb_from_ycbcr(frame.color)
+        stored_w, stored_h = turn.stored_wh(box)
+        wide = [min(_MOST_STRETCH, max(1.0, n / m)) for n, m in ((frame.width, stored_w), (frame.height, stored_h))]
+        place = self._program.uniformLocation
+        for unit, name in enumerate(("plane_y", "plane_u", "plane_v")):
+            gl.glUniform1i(place(name), unit)
+        gl.glUniform4f(place("box"), box.x, window_height - box.y - box.height, box.width, box.height)
+        gl.glUniform4f(place("turn"), *turn)
+        gl.glUniform2f(place("luma_size"), frame.width, frame.height)
+        gl.glUniform2f(place("siting"), *frame.color.siting.offset_xy)
+        gl.glUniform2f(place("stretch"), *wide)
+        columns = [matrix[row][column] for column in range(3) for row in range(3)]
+        gl.glUniformMatrix3fv(place("to_rgb"), 1, 0, columns)
+        gl.glUniform3f(place("black"), *black)
+
+    def _bind(self, side: Side, frame: Frame) -> None:
+        fresh = self._held.get(side) is not frame
+        for unit, plane in enumerate((frame.y, frame.u, frame.v)):
+            self._gl.glActiveTexture(_TEXTURE0 + unit)
+            self._gl.glBindTexture(_TEXTURE_2D, self._texture(side, unit))
+            if fresh:
+                self._upload(side, unit, plane)
+        self._held[side] = frame
+
+    def _texture(self, side: Side, unit: int) -> int:
+        if (side, unit) not in self._textures:
+            name = self._gl.glGenTextures(1)
+            self._textures[side, unit] = int(name[0] if isinstance(name, tuple) else name)
+        return self._textures[side, unit]
+
+    def _upload(self, side: Side, unit: int, plane: Plane) -> None:
+        gl = self._gl
+        height, width = plane.shape
+        rows, row_length = _memory(plane)
+        gl.glPixelStorei(_UNPACK_ALIGNMENT, 1)
+        gl.glPixelStorei(_UNPACK_ROW_LENGTH, row_length)
+        if self._sizes.get((side, unit)) != plane.shape:
+            for name in (_MIN_FILTER, _MAG_FILTER):
+                gl.glTexParameteri(_TEXTURE_2D, name, _NEAREST)
+            gl.glTexImage2D(_TEXTURE_2D, 0, _R8, width, height, 0, _RED, _UNSIGNED_BYTE, rows)
+            self._sizes[side, unit] = plane.shape
+        else:
+            gl.glTexSubImage2D(_TEXTURE_2D, 0, 0, 0, width, height, _RED, _UNSIGNED_BYTE, rows)
+        gl.glPixelStorei(_UNPACK_ROW_LENGTH, 0)  # QPainter uploads its letters by the same context
+        gl.glPixelStorei(_UNPACK_ALIGNMENT, 4)
+
+
+def _memory(plane: Plane) -> tuple[memoryview, int]:
+    """The bytes from the first sample to the last, and the samples from one row to the next."""
+    height, width = plane.shape
+    stride = plane.strides[0]
+    if plane.strides[1] != 1 or stride < width:
+        plane = np.ascontiguousarray(plane)
+        stride = width
+    length = stride * (height - 1) + width
+    return np.lib.stride_tricks.as_strided(plane, (length,), (1,), writeable=False).data, stride

@@ -1,0 +1,82 @@
+"""The last stage of a viewer's pipeline, and the door before its model that lets late frames through unscaled."""
+
+import time
+from collections.abc import Callable
+
+from rtsr.frame import Frame
+from rtsr.stages import Badge, Upscaler
+from rtsr.viewer.pace import Pacer
+from rtsr.viewer.picture import Picture
+from rtsr.viewer.stats import Stats
+
+
+class OnTimeUpscaler:
+    """An upscaler that does no work in vain; see `Upscaler`.
+
+    A file's pipeline drops nothing, so with a model slower than the file every frame would come later than the one
+    before. Frames that cannot be on time (or that a seek made stale) pass as they are, without an origin: the sink
+    knows them by that, and the next one that can be on time is upscaled.
+    """
+
+    def __init__(self, upscaler: Upscaler, pacer: Pacer, stats: Stats) -> None:
+        self._upscaler, self._pacer, self._stats = upscaler, pacer, stats
+
+    @property
+    def scale(self) -> int:
+        """See `Upscaler`."""
+        return self._upscaler.scale
+
+    @property
+    def badge(self) -> Badge:
+        """See `Upscaler`."""
+        return self._upscaler.badge
+
+    def upscale(self, frame: Frame) -> Frame:
+        """The larger frame; `frame` itself where it could not be shown any more."""
+        cost_s = (self._stats.model_ms.percentile(50) or 0.0) / 1e3
+        verdict = self._pacer.worth_upscaling(frame, cost_s)
+        if verdict != "show":
+            self._stats.skipped += verdict == "late"
+            return frame
+        began_s = time.perf_counter()
+        larger = self._upscaler.upscale(frame)
+        self._stats.model_ms.add((time.perf_counter() - began_s) * 1e3)
+        self._stats.model.tick()
+        return larger
+
+    def close(self) -> None:
+        """See `Upscaler`."""
+        self._upscaler.close()
+
+
+class ViewerSink:
+    """Shows each frame at its moment; see `Sink`.
+
+    Args:
+        prepare: makes a picture ready for the window, in the caller's thread.
+        show: puts it there; returns at once.
+    """
+
+    def __init__(
+        self, pacer: Pacer, stats: Stats, prepare: Callable[[Frame], Picture], show: Callable[[Picture], None]
+    ) -> None:
+        self._pacer, self._stats = pacer, stats
+        self._prepare, self._show = prepare, show
+
+    def write(self, frame: Frame) -> None:
+        """Wait for the moment of `frame` and show it, or let it go."""
+        if frame.origin is None:
+            return
+        picture = self._prepare(frame)
+        verdict = self._pacer.admit(frame)
+        if verdict == "show":
+            self._show(picture)
+            self._stats.refresh()
+        else:
+            self._stats.too_late += verdict == "late"
+
+    def finish(self) -> None:
+        """The last picture stays."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,98 @@
+"""What the viewer measures of itself while it runs, and the one set of numbers made of it for the screen."""
+
+import time
+
+from rtsr.frame import Frame, StreamInfo
+from rtsr.pipeline import Pipeline
+from rtsr.power import Probe
+from rtsr.telemetry import Rate, Spread
+from rtsr.viewer.hud import Numbers
+
+_REFRESH_S = 0.25
+"""A number that changes faster cannot be read."""
+
+
+class Stats:
+    """Counters of one session, over every pipeline that it runs."""
+
+    def __init__(self, probe: Probe | None) -> None:
+        self.model = Rate()
+        self.model_ms = Spread(64)
+        self.display = Rate()
+        self.too_late = 0
+        """Frames that the model made and that came after their moment."""
+        self.skipped = 0
+        """Frames not given to the model, since they would have come after their moment."""
+        self.unpainted = 0
+        """Frames that came on time and were overtaken before the window painted them."""
+        self.numbers = Numbers()
+        self._probe = probe
+        self._frame_ms = Spread()
+        self._latency_ms = Spread(120)
+        self._presented_s: float | None = None
+        self._first_s: float | None = None
+        self._refreshed_s = 0.0
+        self._pipeline: Pipeline | None = None
+        self._dropped_before = 0
+
+    @property
+    def dropped(self) -> int:
+        """Every frame that was decoded and not seen, whatever the reason."""
+        here = self._pipeline.dropped if self._pipeline else 0
+        return self._dropped_before + here + self.too_late + self.skipped + self.unpainted
+
+    def attach(self, pipeline: Pipeline) -> None:
+        """Count this pipeline's drops from now on."""
+        self._dropped_before += self._pipeline.dropped if self._pipeline else 0
+        self._pipeline = pipeline
+
+    def presented(self, frame: Frame) -> None:
+        """`frame` is on the screen now, for the first time."""
+        now_s = time.monotonic()
+        if self._presented_s is not None:
+            self._frame_ms.add((now_s - self._presented_s) * 1e3)
+        self._presented_s = now_s
+        if self._first_s is None:
+            self._first_s = now_s
+        if frame.captured_s:
+            self._latency_ms.add((now_s - frame.captured_s) * 1e3)
+        self.display.tick()
+
+    def interrupted(self) -> None:
+        """The user paused or jumped: the time to the next frame is no frame time."""
+        self._presented_s = None
+
+    def refresh(self, *, older_than_s: float = _REFRESH_S) -> None:
+        """Make `numbers` anew if they are that old."""
+        now_s = time.monotonic()
+        if self._pipeline is None or now_s - self._refreshed_s < older_than_s:
+            return
+        self._refreshed_s = now_s
+        badge = self._pipeline.upscaler.badge
+        self.numbers = Numbers(
+            source_fps=self._pipeline.counters.source.per_second(),
+            model_fps=self.model.per_second(),
+            display_fps=self.display.per_second(),
+            frame_p50_ms=self._frame_ms.percentile(50),
+            frame_p95_ms=self._frame_ms.percentile(95),
+            model_p50_ms=self.model_ms.percentile(50),
+            latency_ms=self._latency_ms.percentile(50),
+            dropped=self.dropped,
+            rail=self._probe.rail if self._probe else "",
+            power_w=self._probe.read_w() if self._probe else None,
+            badge=str(badge),
+            sizes=_sizes(self._pipeline.source.info, badge.scale),
+        )
+
+    def summary(self) -> str:
+        """One line for the end."""
+        shown = self.display.count
+        spent_s = (self._presented_s or 0.0) - (self._first_s or 0.0)
+        display = f"{(shown - 1) / spent_s:.1f}" if shown > 1 and spent_s > 0 else "-"
+        cost_ms = self.model_ms.percentile(50)
+        model = f"{1e3 / cost_ms:.1f} (p50 {cost_ms:.1f} ms)" if cost_ms else "-"
+        return f"{shown} frames shown, display {display} fps, model {model} fps, {self.dropped} dropped"
+
+
+def _sizes(info: StreamInfo, scale: int) -> str:
+    return f"{info.width}x{info.height} → {info.width * scale}x{info.height * scale}"

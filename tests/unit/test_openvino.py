@@ -1,0 +1,63 @@
+"""The packed graph computes what the network computes."""
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from rtsr.models import MODELS, find_model
+from rtsr.upscalers import openvino, openvino_columns
+
+NETWORKS = [name for name in MODELS if name != "bicubic"]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_bytes_through_the_engine_equal_the_rounded_reference(name: str, scale: int) -> None:
+    card = find_model(name, scale)
+    luma = np.random.default_rng(1).integers(0, 256, (21, 37), np.uint8)
+    with closing(openvino.open_engine(card, (37, 21), 0)) as engine:
+        made = engine.run(luma)
+    exact = openvino.open_reference(card)(luma.astype(np.float32) / 255) * 255
+    off = np.abs(made - np.rint(np.clip(exact, 0, 255)))
+    assert off.max() <= 1  # a value on the border between two levels may fall to either side
+    assert (off > 0).mean() < 0.002
+    assert np.abs(made - np.clip(exact, 0, 255)).max() < 0.51
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_shipped_networks_take_the_packed_graph(name: str) -> None:
+    card = find_model(name, 2)
+    assert card.onnx is not None
+    model = openvino._read(card.onnx.path)
+    assert openvino_columns.pack_columns(model, (64, 48), 2) is not None
+
+
+def test_a_network_of_another_kind_takes_the_plain_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = find_model("esr-tm-k5c2", 2)
+    luma = np.random.default_rng(1).integers(0, 256, (21, 37), np.uint8)
+    with closing(openvino.open_engine(card, (37, 21), 0)) as engine:
+        packed = engine.run(luma)
+    monkeypatch.setattr(openvino, "pack_columns", lambda *_: None)
+    with closing(openvino.open_engine(card, (37, 21), 0)) as engine:
+        plain = engine.run(luma)
+    assert np.abs(packed.astype(int) - plain).max() <= 1
+    assert (packed != plain).mean() < 0.002
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_unpacking_puts_every_byte_in_its_place(scale: int) -> None:
+    height, groups, columns = 3, 5, openvino_columns.COLUMNS
+    picture = np.arange(height * scale * groups * columns * scale, dtype=np.uint64).astype(np.uint8)
+    picture = picture.reshape(height * scale, groups * columns * scale)
+    packed = picture.reshape(height, scale, groups, columns * scale).transpose(0, 2, 1, 3)
+    made = np.ascontiguousarray(packed).reshape(1, height, groups, scale * columns * scale)
+    np.testing.assert_array_equal(openvino_columns.unpack_columns(made, scale), picture)
+
+
+def test_a_closed_engine_says_so() -> None:
+    engine = openvino.open_engine(find_model("esr-tm-k5c2", 2), (8, 8), 1)
+    engine.close()
+    engine.close()
+    with pytest.raises(ValueError, match="closed"):
+        engine.run(np.zeros((8, 8), np.uint8))

@@ -1,0 +1,136 @@
+"""The contract of a run: whatever stage raises, at whatever frame, it ends with that error and leaves nothing behind."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from rtsr.errors import SourceError
+from rtsr.frame import Frame
+from rtsr.pipeline import Pipeline
+from rtsr.upscalers.bicubic import BicubicUpscaler
+from tests.conftest import ListSink, ListSource, make_frame, make_info
+
+
+class _Boom:
+    """Raises `error` when it is asked for the n-th time."""
+
+    def __init__(self, error: BaseException, at: int) -> None:
+        self.error, self.at, self.calls = error, at, 0
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls > self.at:
+            raise self.error
+
+
+class _BreakingSource(ListSource):
+    boom: _Boom
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in super().frames():
+            self.boom()
+            yield frame
+        self.boom()
+
+
+class _BreakingUpscaler(BicubicUpscaler):
+    boom: _Boom
+
+    def upscale(self, frame: Frame) -> Frame:
+        self.boom()
+        return super().upscale(frame)
+
+
+class _BreakingSink(ListSink):
+    boom: _Boom
+
+    def write(self, frame: Frame) -> None:
+        self.boom()
+        super().write(frame)
+
+    def finish(self) -> None:
+        self.boom()
+        super().finish()
+
+
+FRAMES = 12
+
+
+def _pipeline(*, live: bool = False) -> tuple[Pipeline, _BreakingSource, _BreakingUpscaler, _BreakingSink]:
+    calm = _Boom(RuntimeError("never"), 10**9)
+    source = _BreakingSource([make_frame(16, 16, pts=i) for i in range(FRAMES)], live=live)
+    upscaler, sink = _BreakingUpscaler(make_info(16, 16), 2, 1), _BreakingSink()
+    source.boom = upscaler.boom = sink.boom = calm
+    return Pipeline(source, upscaler, sink), source, upscaler, sink
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("at", [0, 1, 5, FRAMES])
+@pytest.mark.parametrize("error", [ValueError("v"), SystemExit(3), KeyboardInterrupt(), SourceError("s", mend="m")])
+@pytest.mark.parametrize("stage", ["source", "upscaler", "sink"])
+def test_a_stage_that_raises_ends_the_run_with_its_error(stage: str, error: BaseException, at: int, live: bool) -> None:
+    pipeline, source, upscaler, sink = _pipeline(live=live)
+    boom = _Boom(error, at)
+    {"source": source, "upscaler": upscaler, "sink": sink}[stage].boom = boom
+    before = threading.active_count()
+    reached = stage == "source" or not (live or (stage == "upscaler" and at >= FRAMES))
+    if reached:
+        with pytest.raises(type(error)) as caught:
+            pipeline.run()
+        assert caught.value is error
+    else:  # a live run may drop the frame that would have hurt
+        try:
+            pipeline.run()
+        except type(error) as same:
+            assert same is error
+    assert threading.active_count() == before
+    assert source.closed >= 1
+    assert sink.closed >= 1
+
+
+def test_a_file_drops_nothing_and_keeps_order() -> None:
+    pipeline, _, _, sink = _pipeline()
+    pipeline.run()
+    assert [frame.pts for frame in sink.frames] == list(range(FRAMES))
+    assert pipeline.dropped == 0
+    assert sink.finished == 1
+
+
+def test_a_live_run_counts_what_it_drops() -> None:
+    pipeline, _, _, sink = _pipeline(live=True)
+    pipeline.run()
+    times = [frame.pts for frame in sink.frames]
+    assert times == sorted(times)
+    assert len(times) + pipeline.dropped == FRAMES
+    assert times[-1] == FRAMES - 1  # the newest always comes through
+
+
+def test_every_upscaled_frame_carries_the_frame_it_came_from() -> None:
+    pipeline, _, _, sink = _pipeline()
+    pipeline.run()
+    for made in sink.frames:
+        assert made.origin is not None
+        assert made.origin.pts == made.pts
+
+
+class _Endless(ListSource):
+    def frames(self) -> Iterator[Frame]:
+        while True:
+            yield make_frame(16, 16)
+
+
+def test_stop_ends_an_endless_run_and_finishes_the_sink() -> None:
+    class StoppingSink(ListSink):
+        def write(self, frame: Frame) -> None:
+            super().write(frame)
+            if len(self.frames) == 5:
+                pipeline.stop()
+
+    sink = StoppingSink()
+    pipeline = Pipeline(_Endless([]), BicubicUpscaler(make_info(16, 16), 2, 1), sink)
+    pipeline.run()
+    assert pipeline.stopped
+    assert sink.finished == 1
+    assert 5 <= len(sink.frames) < 30
+    assert {thread.name for thread in threading.enumerate()}.isdisjoint({"rtsr-capture", "rtsr-model"})
