@@ -40,16 +40,12 @@ class Encode(Upscale):
     source: str = argument("IN", "-i")
     output: str = argument("OUT", "-o")
     codec: Literal["libx264", "libx265", "libsvtav1"] = option("libx264", "video encoder", "-c:v", "--codec")
-    crf: float | None = option(
-        None, "constant quality of the encoder [default: the encoder's own]", "-crf", "--crf"
-    )
+    crf: float | None = option(None, "constant quality of the encoder [default: the encoder's own]", "-crf", "--crf")
     preset: str | None = option(
         None, "speed of the encoder [default: the encoder's own]", "-preset", "--preset", metavar="NAME"
     )
     overwrite: bool = option(False, "replace OUT if it exists", "-y", "--overwrite")
-    start_s: Fraction | None = option(
-        None, "begin at this time of the input", "-ss", "--start", metavar="TIME"
-    )
+    start_s: Fraction | None = option(None, "begin at this time of the input", "-ss", "--start", metavar="TIME")
     length_s: Fraction | None = option(None, "take this much of the input", "-t", "--length", metavar="TIME")
     progress: Progress = option("auto", "bar on a terminal, plain lines elsewhere; json for machines")
     dry_run: bool = option(False, "say what would happen to every stream, write nothing")
@@ -65,20 +61,19 @@ class View(Upscale):
         "auto", "what draws: OpenGL on a real GPU, QPainter elsewhere"
     )
     fullscreen: bool = option(False, "begin in full screen", "--fullscreen", "-fs")
-    headless_frames: int | None = option(
-        None, "render N frames off screen and end; needs no display", metavar="N"
-    )
-    screenshot: str | None = option(
-        None, "write the last rendered window to this PNG at the end", metavar="PNG"
-    )
+    headless_frames: int | None = option(None, "render N frames off screen and end; needs no display", metavar="N")
+    screenshot: str | None = option(None, "write the last rendered window to this PNG at the end", metavar="PNG")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bench(Upscale):
+class Bench:
     """Options of `rtsr bench`."""
 
     models: str = option("all", "comma list of networks, or all", metavar="NAMES")
     sizes: str = option("640x360,960x540", "comma list of input sizes", "--size", metavar="WxH,...")
+    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
+    backend: Backend = option("auto", "what runs the networks")
+    threads: int = option(0, "CPU threads of the network; 0 = as many as help", metavar="N")
     seconds: float = option(2.0, "measured time per row", metavar="S")
     json: str | None = option(None, "also write rows and machine fingerprint to this file", metavar="FILE")
 

@@ -41,9 +41,7 @@ class Frame:
             raise ValueError(f"y must be (H, W), got {self.y.shape}")
         half = chroma_shape(self.width, self.height)
         if self.u.shape != half or self.v.shape != half:
-            raise ValueError(
-                f"u and v must be {half} for y {self.y.shape}, got {self.u.shape} and {self.v.shape}"
-            )
+            raise ValueError(f"u and v must be {half} for y {self.y.shape}, got {self.u.shape} and {self.v.shape}")
 
     @property
     def width(self) -> int:

@@ -13,7 +13,8 @@ def run(options: Eval) -> None:
     compared on luma, as the literature does. JSON and CSV rows hold model, dataset, scale,
     images, psnr_db, psnr_uint8_db and ssim.
     """
-    from rtsr.jobs.evaluate import FORMATS, evaluate, parse_models
+    from rtsr.jobs.evaluate import FORMATS, evaluate
+    from rtsr.models import parse_models
 
     rows = evaluate(Path(options.folder), parse_models(options.models), options.scale)
     print(FORMATS[options.format](rows))

@@ -42,9 +42,7 @@ def command(name: str, options: type[O], run: Callable[[O], int | None]) -> clic
             by_flag = given.pop(_flag_twin(field), None)
             if "argument" in field.metadata and given[field.name] is None:
                 if by_flag is None:
-                    raise click.UsageError(
-                        f"{field.metadata['argument']} is missing; see `rtsr {name} --help`"
-                    )
+                    raise click.UsageError(f"{field.metadata['argument']} is missing; see `rtsr {name} --help`")
                 given[field.name] = by_flag
         return run(options(**given)) or 0
 
@@ -72,9 +70,7 @@ def _parameters(field: "Field[Any]", kind: Any) -> list[click.Parameter]:  # noq
         long = next(flag for flag in flags if flag.startswith("--"))
         short = [flag for flag in flags if flag != long]
         return [
-            click.Option(
-                [field.name, f"{long}/--no-{long[2:]}", *short], default=default, help=field.metadata["help"]
-            )
+            click.Option([field.name, f"{long}/--no-{long[2:]}", *short], default=default, help=field.metadata["help"])
         ]
     return [
         click.Option(

@@ -20,9 +20,9 @@ import numpy as np
 from rtsr.config import Bench, Upscale
 from rtsr.errors import UsageError
 from rtsr.frame import Frame, StreamInfo
-from rtsr.jobs.evaluate import parse_models
 from rtsr.jobs.machine import fingerprint
 from rtsr.jobs.table import markdown
+from rtsr.models import parse_models
 from rtsr.power import Probe, open_probe
 from rtsr.sources.pattern import open_pattern
 from rtsr.stages import Upscaler

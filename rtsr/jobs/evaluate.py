@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rtsr.errors import SourceError, UsageError
+from rtsr.errors import SourceError
 from rtsr.jobs.table import csv_text, json_text, markdown
 from rtsr.metrics import luma, modcrop, psnr_db, shave, ssim
-from rtsr.models import MODELS, ModelCard, find_model
+from rtsr.models import ModelCard, find_model
 from rtsr.resample import bicubic_downscale, bicubic_upscale
 from rtsr.upscalers.openvino import open_reference
 
@@ -77,14 +77,6 @@ def measure(folder: Path, cards: Sequence[ModelCard]) -> list[Row]:
     means = {name: np.mean(score, axis=0).tolist() for name, score in scores.items()}
     dataset = folder.resolve().name
     return [Row(name, dataset, scale, len(paths), *mean) for name, mean in means.items()]
-
-
-def parse_models(names: str) -> list[str]:
-    """The models in a comma list; `all` is every one. Raises UsageError when it names none or an unknown one."""
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    if not wanted:
-        raise UsageError("no model is named", mend=f"choose --models all or {','.join(MODELS)}")
-    return list(MODELS) if "all" in wanted else wanted
 
 
 def list_pictures(folder: Path) -> list[Path]:

@@ -113,6 +113,14 @@ def verified_path(card: ModelCard, kind: FileKind) -> Path:
     return file.path
 
 
+def parse_models(names: str) -> list[str]:
+    """The models in a comma list; `all` is every one. Raises UsageError when it names none or an unknown one."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    if not wanted:
+        raise UsageError("no model is named", mend=f"choose --models all or {','.join(MODELS)}")
+    return list(MODELS) if "all" in wanted else wanted
+
+
 def verified_onnx(card: ModelCard) -> Path:
     """`verified_path` of what the product's backends read."""
     return verified_path(card, "onnx")

@@ -1,5 +1,7 @@
 """Reads a finished media file back: how many packets each stream holds, and when its pictures are shown."""
 
+from __future__ import annotations
+
 from array import array
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +19,7 @@ class Written:
     codec: str
     packets: int
     time_base: Fraction
-    pts: array  # type: ignore[type-arg] - array[int] is not subscriptable on 3.10 and 3.11
+    pts: array[int]
     """Of every packet in the order of showing, in `time_base`; empty but for video."""
 
 

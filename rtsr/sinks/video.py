@@ -11,7 +11,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -19,7 +18,8 @@ from av.video.stream import VideoStream
 
 from rtsr.color import Siting
 from rtsr.errors import ResourceError, RtsrError, UsageError
-from rtsr.frame import Frame, Plane, StreamInfo
+from rtsr.frame import Frame, StreamInfo
+from rtsr.planes import fill_plane
 from rtsr.sinks.companion import Companion
 from rtsr.sinks.copy import open_output
 
@@ -164,7 +164,7 @@ class VideoSink:
         """See `Sink`."""
         picture = av.VideoFrame(self._stream.width, self._stream.height, "yuv420p")
         for plane, pixels in zip(picture.planes, (frame.y, frame.u, frame.v), strict=True):
-            _fill(plane, pixels)
+            fill_plane(plane, pixels)
         picture.pts, picture.time_base = frame.pts - self._shift, frame.time_base
         picture.duration = frame.duration
         self._mux(self._encode(picture))
@@ -204,12 +204,3 @@ class VideoSink:
                 self._container.mux_one(packet)
         except (FFmpegError, OSError) as error:
             raise _cannot_write(self._container.name, error) from error
-
-
-def _fill(plane: av.video.plane.VideoPlane, pixels: Plane) -> None:
-    """Copy pixels into a plane of the encoder's, repeating the last column and row where it is larger."""
-    height, width = pixels.shape
-    target = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-    target[:height, :width] = pixels
-    target[:height, width:] = pixels[:, -1:]
-    target[height:] = target[height - 1]

@@ -6,10 +6,10 @@ import itertools
 import re
 import struct
 from fractions import Fraction
+from typing import Any
 
 import av
 import av.logging
-import numpy as np
 from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 from av.video.stream import VideoStream
@@ -17,19 +17,17 @@ from av.video.stream import VideoStream
 from rtsr.color import Color, Range, Siting
 from rtsr.errors import SourceError
 from rtsr.frame import Frame, Plane, chroma_shape
+from rtsr.planes import plane_view
 
 SUPPORTED = ("yuv420p", "yuvj420p")
 
 
 def planes_of(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane]:
     """Views of the decoder's buffers; they keep the picture alive and are read-only by contract."""
-    luma = (picture.height, picture.width)
-    half = chroma_shape(picture.width, picture.height)
-    views = []
-    for plane, (rows, columns) in zip(picture.planes, (luma, half, half), strict=True):
-        whole = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # rows may be padded
-        views.append(whole[:rows, :columns])
-    return views[0], views[1], views[2]
+    half_height, half_width = chroma_shape(picture.width, picture.height)
+    y, u, v = picture.planes
+    half = half_width, half_height
+    return plane_view(y), plane_view(u, *half), plane_view(v, *half)
 
 
 def color_of(path: str, stream: VideoStream) -> Color:
@@ -80,10 +78,8 @@ _SITING_OF_AV1 = (Siting.UNSPECIFIED, Siting.LEFT, Siting.TOP_LEFT, Siting.UNSPE
 
 def display_matrix_of(picture: av.VideoFrame) -> tuple[int, ...] | None:
     """9 integers of ISO 14496-12's matrix, 16.16 and 2.30 fixed point; None where there is none."""
-    for side in picture.side_data:
-        if side.type.name == "DISPLAYMATRIX":
-            return struct.unpack("=9i", bytes(side))
-    return None
+    side: Any = picture.side_data.get("DISPLAYMATRIX")
+    return None if side is None else struct.unpack("=9i", bytes(side))
 
 
 def refuse_unsupported(path: str, picture: av.VideoFrame) -> None:

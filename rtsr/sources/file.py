@@ -230,7 +230,7 @@ class FileSource:
                 if packet.stream.index != self._stream.index:  # an empty last packet has no index of its own
                     continue
                 self._damaged += packet.is_corrupt
-                yield from packet.decode()
+                yield from self._stream.decode(packet)  # like packet.decode(), and typed
             except StopIteration:
                 return
             except InvalidDataError:

@@ -20,8 +20,8 @@ def _openvino(options: Upscale, info: StreamInfo) -> Upscaler:
         from rtsr.upscalers import openvino
     except ImportError as error:
         raise BackendError(f"OpenVINO cannot be loaded ({error})", mend="pip install openvino") from error
+    from rtsr.swscale import Resampler
     from rtsr.upscalers.luma import LumaUpscaler
-    from rtsr.upscalers.swscale import Resampler
 
     size = (info.width, info.height)
     engine = openvino.open_engine(card, size, options.threads)

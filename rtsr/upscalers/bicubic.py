@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from rtsr.frame import Frame, StreamInfo
 from rtsr.stages import Badge
-from rtsr.upscalers.swscale import Resampler
+from rtsr.swscale import Resampler
 
 
 class BicubicUpscaler:

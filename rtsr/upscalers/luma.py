@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from rtsr.frame import Frame
 from rtsr.stages import Badge, LumaEngine
-from rtsr.upscalers.swscale import Resampler
+from rtsr.swscale import Resampler
 
 
 class LumaUpscaler:

@@ -15,7 +15,7 @@ from openvino import opset13 as ops
 from rtsr.errors import BackendError
 from rtsr.frame import Plane
 from rtsr.models import ModelCard, verified_onnx
-from rtsr.upscalers.openvino_columns import pack_columns, unpack_columns
+from rtsr.upscalers.openvino_columns import COLUMNS, pack_columns, unpack_columns
 
 PRECISION = "f32"
 
@@ -38,7 +38,7 @@ def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "Ope
         packed = _with_bytes(model, size_wh)
         columns = 1
     else:
-        columns = 4
+        columns = COLUMNS
     try:
         request = _core().compile_model(packed, "CPU", _settings(threads)).create_infer_request()
     except RuntimeError as error:
@@ -114,9 +114,9 @@ class OpenVinoEngine:
         self._input[:, : self._width] = y
         self._input[:, self._width :] = y[:, -1:]
         self._request.infer()
-        made = self._request.get_output_tensor().data
+        made: NDArray[np.uint8] = self._request.get_output_tensor().data
         if self._columns == 1:
-            return made[0, 0].copy()
+            return np.array(made[0, 0])
         return unpack_columns(made, self._scale)[:, : self._width * self._scale]
 
     def close(self) -> None:

@@ -66,18 +66,19 @@ def _constant(node: ov.Node) -> NDArray[np.float32] | None:
     return np.array(node.data, np.float32) if node.get_type_name() == "Constant" else None
 
 
-def _reach(kernel_size: int) -> int:
-    """Groups of columns that a filter reaches to either side."""
-    return -(-(kernel_size // 2) // COLUMNS)
+def _taps(kernel_size: int) -> int:
+    """Groups of columns that the filters of one group reach over, from where the leftmost one begins."""
+    return -(-(COLUMNS + kernel_size - 1) // COLUMNS)
 
 
 def _grouped(luma: ov.Node, groups: int, height: int, kernel_size: int) -> ov.Node:
-    """(1, 1, H, W) uint8 to (1, 4, H + border, W/4 + border) float32, 0..255, borders repeated."""
-    tall, wide = kernel_size // 2, _reach(kernel_size)
-    border = np.array([0, 0, tall, wide * COLUMNS])
-    padded = ops.pad(luma, border, border, "edge")
-    columns_last = np.array([1, height + 2 * tall, groups + 2 * wide, COLUMNS])
-    return ops.convert(ops.transpose(ops.reshape(padded, columns_last, special_zero=False), np.array([0, 3, 1, 2])), "f32")
+    """(1, 1, H, W) uint8 to (1, 4, H + border, W/4 + taps - 1) float32, 0..255, borders repeated."""
+    reach, wide = kernel_size // 2, groups + _taps(kernel_size) - 1
+    before, after = np.array([0, 0, reach, reach]), np.array([0, 0, reach, (wide - groups) * COLUMNS - reach])
+    padded = ops.pad(luma, before, after, "edge")
+    columns_last = np.array([1, height + 2 * reach, wide, COLUMNS])
+    channels = ops.transpose(ops.reshape(padded, columns_last, special_zero=False), np.array([0, 3, 1, 2]))
+    return ops.convert(channels, "f32")
 
 
 def _packed(filters: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
@@ -85,11 +86,11 @@ def _packed(filters: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
 
     Output channels are ordered (row phase, column, column phase): the bytes of an output row lie side by side.
     """
-    size, reach = filters.shape[2], _reach(filters.shape[2])
-    packed = np.zeros((scale, COLUMNS, scale, COLUMNS, size, 2 * reach + 1), np.float32)
+    size = filters.shape[2]
+    packed = np.zeros((scale, COLUMNS, scale, COLUMNS, size, _taps(size)), np.float32)
     phases = filters.reshape(scale, scale, size, size)
     for column in range(COLUMNS):
         for tap in range(size):
-            group, lane = divmod(column + tap - size // 2, COLUMNS)
-            packed[:, column, :, lane, :, group + reach] = phases[:, :, :, tap]
-    return packed.reshape(scale * COLUMNS * scale, COLUMNS, size, 2 * reach + 1)
+            group, lane = divmod(column + tap, COLUMNS)
+            packed[:, column, :, lane, :, group] = phases[:, :, :, tap]
+    return packed.reshape(scale * COLUMNS * scale, COLUMNS, size, _taps(size))

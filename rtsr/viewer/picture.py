@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from rtsr.color import Color
 from rtsr.frame import Frame, Plane
-from rtsr.upscalers.swscale import Resampler
+from rtsr.swscale import Resampler
 from rtsr.viewer.geometry import Pane, Side, Turn
 
 

@@ -201,9 +201,7 @@ def refused(capsys: pytest.CaptureFixture[str], source: str | Path, output: Path
     return code, said
 
 
-def test_bad_inputs_get_a_sentence_and_code_3(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_inputs_get_a_sentence_and_code_3(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, empty, cut = tmp_path / "notes.mp4", tmp_path / "empty.mp4", tmp_path / "cut.mp4"
     text.write_text("not a film\n" * 50)
     empty.touch()
@@ -266,9 +264,7 @@ def test_other_subsampling_is_refused(
     assert word in said
 
 
-def test_bad_usage_gets_a_sentence_and_code_2(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_usage_gets_a_sentence_and_code_2(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = _made(tmp_path / "in.mkv")
     existing = tmp_path / "there.mkv"
     existing.write_bytes(b"precious")

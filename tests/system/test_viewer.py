@@ -26,7 +26,7 @@ def command(*arguments: str) -> list[str]:
 def environment(**extra: str) -> dict[str, str]:
     """Ours without any display, and with warnings as errors."""
     kept = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **extra}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "PYTHONFAULTHANDLER": "1", **extra}
 
 
 def view(*arguments: str, cwd: Path, **extra: str) -> subprocess.CompletedProcess[str]:
@@ -125,7 +125,7 @@ def window(display: str, folder: Path, *arguments: str) -> Iterator[Window]:
         yield Window(process, display, folder)
     finally:
         process.kill()
-        process.communicate()
+        print(*process.communicate(), sep="\n")  # shown by pytest where the test failed
 
 
 def test_headless_writes_the_window_and_says_what_was_measured(tmp_path: Path) -> None:

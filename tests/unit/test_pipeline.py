@@ -1,4 +1,4 @@
-"""The contract of a run: whatever stage raises, at whatever frame, it ends with that error and leaves nothing behind."""
+"""The contract of a run: whatever stage raises, at whatever frame, the run ends with that error and leaves nothing."""
 
 import threading
 from collections.abc import Iterator
@@ -74,16 +74,13 @@ def test_a_stage_that_raises_ends_the_run_with_its_error(stage: str, error: Base
     boom = _Boom(error, at)
     {"source": source, "upscaler": upscaler, "sink": sink}[stage].boom = boom
     before = threading.active_count()
-    reached = stage == "source" or not (live or (stage == "upscaler" and at >= FRAMES))
-    if reached:
-        with pytest.raises(type(error)) as caught:
-            pipeline.run()
-        assert caught.value is error
-    else:  # a live run may drop the frame that would have hurt
-        try:
-            pipeline.run()
-        except type(error) as same:
-            assert same is error
+    may_end_well = stage != "source" and (live or (stage == "upscaler" and at >= FRAMES))  # the n-th call never comes
+    raised: BaseException | None = None
+    try:
+        pipeline.run()
+    except BaseException as caught:  # noqa: BLE001 - SystemExit is one of them
+        raised = caught
+    assert raised is error or (may_end_well and raised is None)
     assert threading.active_count() == before
     assert source.closed >= 1
     assert sink.closed >= 1

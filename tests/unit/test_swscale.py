@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtsr.color import Siting
-from rtsr.upscalers.swscale import Resampler
+from rtsr.swscale import Resampler
 from tests.conftest import make_frame
 
 

@@ -8,11 +8,11 @@ exact resampling (tests/unit/test_swscale.py).
 from fractions import Fraction
 
 import av
-import numpy as np
 from av.filter import Graph
 
 from rtsr.color import Siting
 from rtsr.frame import Frame, Plane, chroma_shape
+from rtsr.planes import fill_plane, plane_view
 
 _FLAGS = "bicubic+accurate_rnd+full_chroma_int"
 
@@ -61,8 +61,9 @@ class Resampler:
         picture = self._graph.vpull()
         width, height = frame.width * self._scale, frame.height * self._scale
         half_height, half_width = chroma_shape(width, height)
-        y, u, v = (np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in picture.planes)
-        return y[:height, :width], u[:half_height, :half_width], v[:half_height, :half_width]
+        y, u, v = picture.planes
+        half = half_width, half_height
+        return plane_view(y, width, height), plane_view(u, *half), plane_view(v, *half)
 
     def close(self) -> None:
         """Free the graph."""
@@ -71,9 +72,6 @@ class Resampler:
     def _wrapped(self, frame: Frame) -> av.VideoFrame:
         picture = av.VideoFrame(*self._even_wh, "yuv420p")
         for plane, pixels in zip(picture.planes, (frame.y, frame.u, frame.v), strict=True):
-            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-            rows[: pixels.shape[0], : pixels.shape[1]] = pixels
-            rows[: pixels.shape[0], pixels.shape[1] : plane.width] = pixels[:, -1:]
-            rows[pixels.shape[0] : plane.height] = rows[pixels.shape[0] - 1]
+            fill_plane(plane, pixels)
         picture.pts = 0
         return picture
