@@ -12,7 +12,7 @@ import click
 O = TypeVar("O")  # noqa: E741 - the options class
 
 
-class MediaTime(click.ParamType):
+class MediaTime(click.ParamType[Fraction]):
     """A duration as ffmpeg reads it: seconds (`90.5`) or `[HH:]MM:SS[.mmm]`; exact."""
 
     name = "time"
@@ -84,12 +84,12 @@ def _parameters(field: "Field[Any]", kind: Any) -> list[click.Parameter]:  # noq
     ]
 
 
-def _click_type(kind: Any) -> click.ParamType:  # noqa: ANN401 - a type hint
+def _click_type(kind: Any) -> click.ParamType[Any]:  # noqa: ANN401 - a type hint
     if isinstance(kind, types.UnionType):
         (kind,) = (member for member in typing.get_args(kind) if member is not type(None))
     if typing.get_origin(kind) is Literal:
         return click.Choice(typing.get_args(kind))
-    plain: dict[Any, click.ParamType] = {
+    plain: dict[Any, click.ParamType[Any]] = {
         str: click.STRING,
         int: click.INT,
         float: click.FLOAT,

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from fractions import Fraction
 from typing import Protocol
@@ -28,10 +29,13 @@ class Progress(Protocol):
 
 def open_progress(kind: Kind, info: StreamInfo) -> Progress:
     """What `kind` asks for; "auto" is a bar on a terminal and plain lines elsewhere, both on stderr."""
-    if kind == "auto":
-        kind = "bar" if sys.stderr.isatty() else "lines"  # type: ignore[assignment]
-    shown = {"bar": _Bar, "lines": _Lines, "json": _Json, "none": _Silence}
-    return shown[kind](_State(info))
+    by_kind: dict[Kind, Callable[[_State], Progress]] = {
+        "auto": _Bar if sys.stderr.isatty() else _Lines,
+        "bar": _Bar,
+        "json": _Json,
+        "none": _Silence,
+    }
+    return by_kind[kind](_State(info))
 
 
 class _State:

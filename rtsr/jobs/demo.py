@@ -13,20 +13,26 @@ from rtsr.config import Demo, Encode, Upscale
 from rtsr.errors import SourceError, UsageError
 from rtsr.frame import Frame
 from rtsr.jobs.encode import EncodeJob, open_encode
+from rtsr.pipeline import Pipeline
+from rtsr.sinks.tone import Tone
+from rtsr.sinks.video import Encoder, open_video
 from rtsr.sources import open_source
 from rtsr.upscalers import open_upscaler
+from rtsr.upscalers.bicubic import BicubicUpscaler
 
 CLIP = "pattern:640x360?seconds=6"
-_DETAIL_ZOOM = 4
+_DETAIL_ZOOM = 6
 _CAPTION_PX = 28
 
 
 def make_clip(folder: str) -> str:
-    """Encode the pattern, with its tone, as a small H.264 file in `folder`; its path."""
-    place = _folder(folder) / "clip.mp4"
-    clip = Encode(source=CLIP, output=str(place), model="bicubic", scale=1, crf=20.0, preset="veryfast", overwrite=True)
-    open_encode(clip).run(lambda frame: None)
-    return str(place)
+    """Encode the pattern as it is, with its tone, as a small H.264 file in `folder`; its path."""
+    place = str(_folder(folder) / "clip.mp4")
+    source = open_source(CLIP)
+    tone = Tone(source.info.duration_s or Fraction(0), source.info.start_s)
+    sink = open_video(place, source.info, Encoder("libx264", crf=20, preset="veryfast"), tone)
+    Pipeline(source, BicubicUpscaler(source.info, 1, 0), sink).run()
+    return place
 
 
 def open_demo(clip: str, options: Demo) -> EncodeJob:
@@ -62,8 +68,9 @@ def write_comparison(clip: str, options: Demo) -> Path:
 
 def _sheet(panes: list[tuple[str, NDArray[np.uint8]]]) -> Image.Image:
     height, width = panes[0][1].shape[:2]
-    left, top = _busiest(panes[-1][1], max(1, width // _DETAIL_ZOOM), max(1, height // _DETAIL_ZOOM))
-    box = (left, top, left + max(1, width // _DETAIL_ZOOM), top + max(1, height // _DETAIL_ZOOM))
+    across, down = max(1, width // _DETAIL_ZOOM), max(1, height // _DETAIL_ZOOM)
+    left, top = (width - across) // 2, (height - down) // 2
+    box = (left, top, left + across, top + down)
     sheet = Image.new("RGB", (2 * width + 2, 2 * height + _CAPTION_PX + 2), "black")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_CAPTION_PX * 0.6)
     for column, (caption, pixels) in enumerate(panes):
@@ -75,17 +82,6 @@ def _sheet(panes: list[tuple[str, NDArray[np.uint8]]]) -> Image.Image:
         sheet.paste(detail, (x, _CAPTION_PX + height + 2))
         draw.text((x + 6, 4), caption, fill="white", font=font)
     return sheet
-
-
-def _busiest(pixels: NDArray[np.uint8], width: int, height: int) -> tuple[int, int]:
-    """Left and top of the box of that size with the strongest edges, on a grid of half boxes."""
-    luma = pixels.mean(axis=2)
-    edges = np.abs(np.diff(luma, axis=0, prepend=luma[:1])) + np.abs(np.diff(luma, axis=1, prepend=luma[:, :1]))
-    tops = range(0, luma.shape[0] - height + 1, max(1, height // 2))
-    lefts = range(0, luma.shape[1] - width + 1, max(1, width // 2))
-    places = [(edges[top : top + height, left : left + width].mean(), left, top) for top in tops for left in lefts]
-    _, left, top = max(places)
-    return left, top
 
 
 def _rgb(frame: Frame) -> NDArray[np.uint8]:

@@ -51,7 +51,7 @@ def _siting_of(path: str, index: int, codec: str) -> Siting:
     level = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
-        with av.open(path, metadata_errors="replace") as container, av.logging.Capture() as logs:
+        with av.logging.Capture() as logs, av.open(path, metadata_errors="replace") as container:
             stream = container.streams[index]
             trace = BitStreamFilterContext("trace_headers", stream)
             for packet in itertools.islice(container.demux(stream), 3):

@@ -31,7 +31,8 @@ def draw_overlay(qt: QPainter, window_wh: tuple[int, int], panes: Sequence[Pane]
     if len(panes) == 2 and panes[0].picture == panes[1].picture:
         _draw_line(qt, panes[1])
     gap = max(2.0, height / 90)
-    room = QRectF(gap, gap, max(1.0, width - 2 * gap), max(1.0, height - 2 * gap))
+    whole = QRectF(gap, gap, max(1.0, width - 2 * gap), max(1.0, height - 2 * gap))
+    room = QRectF(whole)
     left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
     top, bottom = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom
     half = QRectF(room.x(), room.y(), room.width() / 2 - gap, room.height())
@@ -41,11 +42,11 @@ def draw_overlay(qt: QPainter, window_wh: tuple[int, int], panes: Sequence[Pane]
     else:
         _draw_plate(qt, half, [overlay.labels[panes[0].side]], left | bottom)
     if overlay.numbers:
-        _draw_plate(qt, room, overlay.numbers, left | top)
+        room.setTop(_draw_plate(qt, room, overlay.numbers, left | top) + gap)
     if overlay.message:
-        _draw_plate(qt, room, [overlay.message], right | top)
+        _draw_plate(qt, room, [overlay.message], left | top)
     if overlay.keys:
-        _draw_plate(qt, room, overlay.keys, Qt.AlignmentFlag.AlignCenter)
+        _draw_plate(qt, whole, overlay.keys, Qt.AlignmentFlag.AlignCenter)
 
 
 def _draw_line(qt: QPainter, right: Pane) -> None:
@@ -55,8 +56,8 @@ def _draw_line(qt: QPainter, right: Pane) -> None:
     qt.fillRect(line.x - thick // 2, box.y, thick, box.height, _INK)
 
 
-def _draw_plate(qt: QPainter, room: QRectF, lines: Sequence[str], where: Qt.AlignmentFlag) -> None:
-    """Lines on a dark plate at one edge of `room`, as large as the window deserves and as `room` allows."""
+def _draw_plate(qt: QPainter, room: QRectF, lines: Sequence[str], where: Qt.AlignmentFlag) -> float:
+    """Lines on a dark plate at one edge of `room`, as large as the window deserves and `room` allows; its lower end."""
     font, metrics = _font_for(qt, room, lines)
     pad = metrics.height() * 0.4
     text_w = max(metrics.horizontalAdvance(line) for line in lines)
@@ -75,6 +76,7 @@ def _draw_plate(qt: QPainter, room: QRectF, lines: Sequence[str], where: Qt.Alig
     baseline = plate.top() + pad / 2 + metrics.ascent()
     for row, line in enumerate(lines):
         qt.drawText(int(plate.left() + pad), int(baseline + row * metrics.lineSpacing()), line)
+    return plate.bottom()
 
 
 def _font_for(qt: QPainter, room: QRectF, lines: Sequence[str]) -> tuple[QFont, QFontMetricsF]:

@@ -1,9 +1,12 @@
 """The painter for a real GPU: planes go up as they are, the shader does the rest.
 
 Why functions of OpenGL 4.1 by name: PyQt6 refuses the context's own newer profile, and QOpenGLTexture ignores
-row lengths.
+row lengths. Why planes go up through ctypes, and no array goes through PyQt6: it caches what is given to
+glTexImage2D without holding it, and Python's garbage collector then ends the process (PyQt6 6.11).
 """
 
+import ctypes
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -63,13 +66,23 @@ def gl_renderer() -> str | None:
         context.doneCurrent()
 
 
+def _image_function(context: QOpenGLContext, name: bytes) -> Callable[..., None]:
+    address = context.getProcAddress(name)
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_uint] * 8, ctypes.c_void_p)
+    return kind(int(address)) if address else _missing(name)
+
+
+def _missing(name: bytes) -> Callable[..., None]:
+    raise BackendError(f"the OpenGL driver has no {name.decode()}", mend="take --painter qpainter")
+
+
 def _functions(context: QOpenGLContext | None) -> QOpenGLFunctions_4_1_Core | None:
     profile = QOpenGLVersionProfile()
     profile.setVersion(4, 1)
     profile.setProfile(QSurfaceFormat.OpenGLContextProfile.CoreProfile)
     functions: QAbstractOpenGLFunctions | None = QOpenGLVersionFunctionsFactory.get(profile, context)
     if functions is not None:
-        transferto(functions, None)  # the context owns them and deletes them; PyQt6 would do it a second time
+        transferto(functions, None)  # type: ignore[arg-type]  # the context owns them and deletes them; PyQt6 would do it a second time
     if isinstance(functions, QOpenGLFunctions_4_1_Core) and functions.initializeOpenGLFunctions():
         return functions
     return None
@@ -108,10 +121,11 @@ class GlCanvas(QOpenGLWidget):
 
     def initializeGL(self) -> None:
         """Qt's: there is a context now, perhaps a new one."""
-        functions = _functions(self.context())
-        if functions is None:
+        context = self.context()
+        functions = _functions(context)
+        if functions is None or context is None:
             raise BackendError("OpenGL 4.1 went away", mend="take --painter qpainter")
-        self._drawer = _Drawer(functions)
+        self._drawer = _Drawer(functions, context)
 
     def resizeGL(self, _width: int, _height: int) -> None:
         """Qt's: the scene learns the new size."""
@@ -135,8 +149,10 @@ class GlCanvas(QOpenGLWidget):
 class _Drawer:
     """Program and textures of one context."""
 
-    def __init__(self, gl: QOpenGLFunctions_4_1_Core) -> None:
+    def __init__(self, gl: QOpenGLFunctions_4_1_Core, context: QOpenGLContext) -> None:
         self._gl = gl
+        self._new_image = _image_function(context, b"glTexImage2D")
+        self._fill_image = _image_function(context, b"glTexSubImage2D")
         self._program = QOpenGLShaderProgram()
         kinds = QOpenGLShader.ShaderTypeBit
         for kind, text in ((kinds.Vertex, VERTEX), (kinds.Fragment, FRAGMENT)):
@@ -181,9 +197,7 @@ class _Drawer:
         self._program.release()
 
     def close(self) -> None:
-        """Free textures and program, in their context."""
-        self._gl.glDeleteTextures(len(self._textures), list(self._textures.values()))
-        self._textures.clear()
+        """Free the program, in its context; the textures go with the context."""
         self._vertices.destroy()
         self._program.removeAllShaders()
         delete(self._program)
@@ -201,8 +215,8 @@ class _Drawer:
         gl.glUniform2f(place("luma_size"), frame.width, frame.height)
         gl.glUniform2f(place("siting"), *frame.color.siting.offset_xy)
         gl.glUniform2f(place("stretch"), *wide)
-        columns = [matrix[row][column] for column in range(3) for row in range(3)]
-        gl.glUniformMatrix3fv(place("to_rgb"), 1, 0, columns)
+        for name, row in zip(("to_red", "to_green", "to_blue"), matrix, strict=True):
+            gl.glUniform3f(place(name), *row)
         gl.glUniform3f(place("black"), *black)
 
     def _bind(self, side: Side, frame: Frame) -> None:
@@ -223,26 +237,25 @@ class _Drawer:
     def _upload(self, side: Side, unit: int, plane: Plane) -> None:
         gl = self._gl
         height, width = plane.shape
-        rows, row_length = _memory(plane)
+        plane, row_length = _memory(plane)
         gl.glPixelStorei(_UNPACK_ALIGNMENT, 1)
         gl.glPixelStorei(_UNPACK_ROW_LENGTH, row_length)
         if self._sizes.get((side, unit)) != plane.shape:
             for name in (_MIN_FILTER, _MAG_FILTER):
                 gl.glTexParameteri(_TEXTURE_2D, name, _NEAREST)
-            gl.glTexImage2D(_TEXTURE_2D, 0, _R8, width, height, 0, _RED, _UNSIGNED_BYTE, rows)
+            self._new_image(_TEXTURE_2D, 0, _R8, width, height, 0, _RED, _UNSIGNED_BYTE, plane.ctypes.data)
             self._sizes[side, unit] = plane.shape
         else:
-            gl.glTexSubImage2D(_TEXTURE_2D, 0, 0, 0, width, height, _RED, _UNSIGNED_BYTE, rows)
+            self._fill_image(_TEXTURE_2D, 0, 0, 0, width, height, _RED, _UNSIGNED_BYTE, plane.ctypes.data)
         gl.glPixelStorei(_UNPACK_ROW_LENGTH, 0)  # QPainter uploads its letters by the same context
         gl.glPixelStorei(_UNPACK_ALIGNMENT, 4)
 
 
-def _memory(plane: Plane) -> tuple[memoryview, int]:
-    """The bytes from the first sample to the last, and the samples from one row to the next."""
-    height, width = plane.shape
+def _memory(plane: Plane) -> tuple[Plane, int]:
+    """The samples, side by side in each row, and how many lie from one row to the next."""
+    width = plane.shape[1]
     stride = plane.strides[0]
     if plane.strides[1] != 1 or stride < width:
         plane = np.ascontiguousarray(plane)
         stride = width
-    length = stride * (height - 1) + width
-    return np.lib.stride_tricks.as_strided(plane, (length,), (1,), writeable=False).data, stride
+    return plane, stride

@@ -105,6 +105,11 @@ class Player(QObject):
         """Whether a run is under way, paused or not."""
         return self._playback.isRunning()
 
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What the source promised and could not give, in words; complete at the end."""
+        return self._run.pipeline.source.losses
+
     def start(self) -> None:
         """Let the first run go."""
         self._started = True

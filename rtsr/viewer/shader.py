@@ -19,7 +19,7 @@ uniform vec4 turn;        // a b c d: x' = a x + c y, y' = b x + d y from stored
 uniform vec2 luma_size;   // samples
 uniform vec2 siting;      // of chroma, from the middle of its 2x2 luma block, in luma samples
 uniform vec2 stretch;     // of the kernel, in luma samples per pixel, 1 or more
-uniform mat3 to_rgb;
+uniform vec3 to_red, to_green, to_blue;  // rows of the matrix
 uniform vec3 black;
 out vec4 colour;
 
@@ -80,6 +80,7 @@ void main() {
     vec3 code = vec3(cubic_at(plane_y, luma, stretch),
                      cubic_at(plane_u, chroma, chroma_stretch),
                      cubic_at(plane_v, chroma, chroma_stretch));
-    colour = vec4(clamp(to_rgb * (code - black), 0.0, 1.0), 1.0);
+    code -= black;
+    colour = vec4(clamp(vec3(dot(to_red, code), dot(to_green, code), dot(to_blue, code)), 0.0, 1.0), 1.0);
 }
 """

@@ -30,7 +30,8 @@ class Stats:
         self._frame_ms = Spread()
         self._latency_ms = Spread(120)
         self._presented_s: float | None = None
-        self._first_s: float | None = None
+        self._watched_s, self._intervals = 0.0, 0
+        """Sum and count of all frame times: pauses and jumps do not count."""
         self._refreshed_s = 0.0
         self._pipeline: Pipeline | None = None
         self._dropped_before = 0
@@ -51,9 +52,9 @@ class Stats:
         now_s = time.monotonic()
         if self._presented_s is not None:
             self._frame_ms.add((now_s - self._presented_s) * 1e3)
+            self._watched_s += now_s - self._presented_s
+            self._intervals += 1
         self._presented_s = now_s
-        if self._first_s is None:
-            self._first_s = now_s
         if frame.captured_s:
             self._latency_ms.add((now_s - frame.captured_s) * 1e3)
         self.display.tick()
@@ -86,12 +87,10 @@ class Stats:
 
     def summary(self) -> str:
         """One line for the end."""
-        shown = self.display.count
-        spent_s = (self._presented_s or 0.0) - (self._first_s or 0.0)
-        display = f"{(shown - 1) / spent_s:.1f}" if shown > 1 and spent_s > 0 else "-"
+        display = f"{self._intervals / self._watched_s:.1f}" if self._watched_s else "-"
         cost_ms = self.model_ms.percentile(50)
         model = f"{1e3 / cost_ms:.1f} (p50 {cost_ms:.1f} ms)" if cost_ms else "-"
-        return f"{shown} frames shown, display {display} fps, model {model} fps, {self.dropped} dropped"
+        return f"{self.display.count} frames shown, display {display} fps, model {model} fps, {self.dropped} dropped"
 
 
 def _sizes(info: StreamInfo, scale: int) -> str:

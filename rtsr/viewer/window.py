@@ -114,7 +114,8 @@ class Window(QWidget):
 
     def _say_end(self) -> None:
         self._scene.stats.refresh(older_than_s=0.0)
-        self.say("end - ← plays the last 5 s, space plays again", stays="until told")
+        lost = f"lost: {'; '.join(self._player.losses)} - " if self._player.losses else ""
+        self.say(f"{lost}end - ← plays the last 5 s, space plays again", stays="until told")
 
     def _pause(self) -> None:
         ended = not self._player.playing

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,10 +83,11 @@ class Window:
     def key(self, *names: str) -> None:
         self._xdotool("key", *names)
 
-    def hold(self, name: str, then: Callable[[], None]) -> None:
+    def shot_holding(self, name: str) -> NDArray[np.uint8]:
         self._xdotool("keydown", name)
-        then()
+        shot = self.shot()
         self._xdotool("keyup", name)
+        return shot
 
     def drag(self, x: int, y: int) -> None:
         self._xdotool("mousemove", "--window", self.id, "300", str(y), "mousedown", "1")
@@ -201,7 +202,7 @@ def test_the_keys_do_what_they_say(display: str, tmp_path: Path) -> None:
         whole = shown.shot()
         shown.key("i")
         numbers = shown.shot()
-        assert np.abs(whole[:60, :200].astype(int) - numbers[:60, :200]).mean() > 10
+        assert np.abs(whole[60:100, :200].astype(int) - numbers[60:100, :200]).mean() > 10
         shown.key("Tab", "i")
         side_by_side = shown.shot()
         black_rows = (side_by_side[100:-100].max(axis=(1, 2)) == 0).sum()
@@ -235,7 +236,9 @@ def test_pause_step_jump_and_blink_change_the_picture_as_they_should(display: st
         shown.key("Up", "Left", "Right")
         far = shown.shot()[lower]
         assert not np.array_equal(second, far)
-        shown.hold("a", lambda: shown.shot() is None)
+        held = shown.shot_holding("a")[lower]
+        assert np.array_equal(held[:, :310], far[:, :310])
+        assert not np.array_equal(held[:, 312:330], far[:, 312:330]), "no line where one side is alone"
         assert np.array_equal(far, shown.shot()[lower])
         shown.key("question", "question", "f", "Escape", "q")
         code, out, _ = shown.wait()
@@ -278,3 +281,65 @@ def test_both_painters_show_the_same_picture(display: str, tmp_path: Path) -> No
     difference = np.abs(shots[0][60:320].astype(int) - shots[1][60:320])
     assert np.percentile(difference, 99.9) <= 3
     assert difference.mean() < 0.7
+
+
+COUNT = """
+import os, sys, threading
+from PyQt6.QtCore import QTimer
+from PyQt6.QtWidgets import QApplication
+from rtsr.config import View
+from rtsr.viewer.app import open_viewer
+
+def alive():
+    return threading.active_count(), len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+
+def play(source, after_ms):
+    viewer = open_viewer(View(source=source, backend="bicubic"))
+    QTimer.singleShot(after_ms, viewer.stop)
+    said = viewer.run()
+    viewer.close()
+    return said
+
+for run in range(4):
+    for source, after_ms in (("pattern:64x36?fps=30&live=yes", 300), ("pattern:64x36?fps=30&seconds=0.2", 600)):
+        assert "frames shown" in play(source, after_ms)
+    if run == 0:
+        first = alive()
+assert not [timer for timer in QApplication.instance().findChildren(QTimer) if timer.isActive()]
+assert not QApplication.topLevelWidgets(), QApplication.topLevelWidgets()
+print("before", first, "after", alive())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads and handles in /proc")
+def test_no_thread_timer_window_or_handle_outlives_a_run(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT],
+        env=environment(QT_QPA_PLATFORM="offscreen"), cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    before, after = re.findall(r"\((\d+), (\d+), (\d+)\)", done.stdout)
+    assert after == before
+
+
+def test_a_source_that_fails_ends_the_window_with_its_error(display: str, tmp_path: Path) -> None:
+    script = (
+        "from rtsr.sources import pattern\n"
+        "from rtsr.errors import SourceError\n"
+        "whole = pattern.PatternSource.frames\n"
+        "def failing(self):\n"
+        "    for number, frame in enumerate(whole(self)):\n"
+        "        if number == 3:\n"
+        "            raise SourceError('the cable was pulled', mend='plug it in')\n"
+        "        yield frame\n"
+        "pattern.PatternSource.frames = failing\n"
+        "from rtsr.cli import main\n"
+        f"raise SystemExit(main(['view', {PATTERN!r}, '--backend', 'bicubic']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment(DISPLAY=display), cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "the cable was pulled" in done.stderr
+    assert "Traceback" not in done.stderr
