@@ -94,7 +94,8 @@ def open_output(path: str, time_base: Fraction) -> OutputContainer:
     units = str(time_base.denominator)
     clocks = {"video_track_timescale": units, "movie_timescale": units} if form in ("mp4", "mov") else {}
     Path(path).open("wb").close()  # libavformat would open it with the header only, and says less when it cannot
-    return av.open(path, "w", format=form, options=clocks)
+    # Sound that begins before the picture (an encoder's priming) keeps its negative time: Matroska would move all.
+    return av.open(path, "w", format=form, options=clocks | {"avoid_negative_ts": "disabled"})
 
 
 def _format_of(path: str) -> str:
@@ -107,7 +108,7 @@ def _format_of(path: str) -> str:
     return _FORMATS[suffix.lower()]
 
 
-_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".ts": "mpegts"}
+_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 
 class StreamCopy:

@@ -162,6 +162,15 @@ def test_odd_sides_are_padded_and_it_is_said(tmp_path: Path, caplog: pytest.LogC
     assert "99x63 is padded to 100x64" in caplog.text
 
 
+def test_sound_that_begins_before_the_picture_does_not_move_the_picture(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.mp4", tmp_path / "o.mkv"  # AAC's priming lies before zero in MP4
+    assert encode("pattern:64x36?seconds=1", source, "--model", "bicubic") == 0
+    assert sums(source, "audio")[0][0][0] < 0
+    assert encode(source, output, "--model", "bicubic") == 0
+    assert [round(float(time_s), 3) for time_s in shown_s(output)] == [round(n / 30, 3) for n in range(30)]
+    assert [time_s for time_s, _ in sums(output, "audio")[0]][:2] == [-0.021, 0.0]
+
+
 def test_a_pattern_brings_its_tone(tmp_path: Path) -> None:
     assert encode("pattern:64x36?seconds=1", tmp_path / "o.mp4") == 0
     with av.open(str(tmp_path / "o.mp4")) as container:
