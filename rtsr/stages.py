@@ -27,7 +27,7 @@ class Source(Protocol):
         """Every frame once. May be called once."""
 
     def seek(self, time_s: Fraction) -> None:
-        """From any thread: go on with the frame shown at `time_s` and the next `epoch`. Live sources ignore it."""
+        """From any thread: go on within a frame of `time_s`, with the next `epoch`. Live sources ignore it."""
 
     def close(self) -> None:
         """Let go of device and decoder."""

@@ -28,13 +28,28 @@ rtsr doctor                       what this machine can do
 """
 
 
+def _begin(*, debug: bool) -> None:
+    if debug:
+        logging.getLogger("rtsr").setLevel(logging.DEBUG)
+
+
+_GROUP = click.version_option(rtsr.__version__, message="rtsr %(version)s")(
+    click.Group(
+        "rtsr",
+        commands=COMMANDS,
+        callback=_begin,
+        params=[click.Option(["--debug"], is_flag=True, help="Say more, with tracebacks.")],
+        help=_HELP,
+        no_args_is_help=True,
+    )
+)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code (`docs/exit-codes.md`)."""
     logging.basicConfig(format="rtsr: %(message)s", level=logging.INFO)
-    group = click.Group("rtsr", commands=COMMANDS, help=_HELP, no_args_is_help=True)
-    group = click.version_option(rtsr.__version__, message="rtsr %(version)s")(group)
     try:
-        return int(group.main(args=argv, prog_name="rtsr", standalone_mode=False) or 0)
+        return int(_GROUP.main(args=argv, prog_name="rtsr", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return error.exit_code

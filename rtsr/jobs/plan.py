@@ -47,12 +47,12 @@ def refuse_place(options: Encode) -> None:
 
     Raises:
         UsageError: the output exists, is a folder or the input, or has no folder to be in.
-        SourceError: the input is a camera, which has no end.
+        SourceError: the input is live, and has no end.
     """
     kind, output = kind_of(options.source), Path(options.output)
     source = Path(options.source.removeprefix("file://"))
-    if kind == "camera":
-        raise SourceError(f"{options.source} is a camera and has no end", mend=f"watch it: rtsr view {options.source}")
+    if kind == "camera" or (kind == "pattern" and "live=yes" in options.source):
+        raise SourceError(f"{options.source} is live and has no end", mend=f"watch it: rtsr view {options.source}")
     if output.is_dir():
         raise UsageError(f"{output} is a folder", mend=f"name a file in it: {output / 'out.mp4'}")
     if kind == "file" and output.exists() and source.exists() and output.samefile(source):

@@ -229,7 +229,8 @@ def test_bad_inputs_get_a_sentence_and_code_3(shared: Path, tmp_path: Path, caps
         (empty, "0 bytes"),
         (moov_gone, "moov"),
         (sound, "no video stream (it holds audio)"),
-        ("/dev/video0", "camera"),
+        ("/dev/video0", "is live"),
+        ("pattern:64x36?live=yes", "is live"),
     ]:
         code, said = refused(capsys, source, tmp_path / "o.mp4")
         assert code == 3, said

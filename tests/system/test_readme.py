@@ -69,7 +69,9 @@ def test_the_two_set_up_commands_are_there_and_the_demo_runs(tmp_path: Path) -> 
     _run(["rtsr", "encode", "pattern:64x36?seconds=0.5", str(clip), "--model", "bicubic"], tmp_path)
     done = subprocess.run(["bin/demo", str(clip)], cwd=ROOT, env=QUIET, capture_output=True, text=True, timeout=170)
     assert done.returncode == 0, done.stderr
-    made = [Path(line.split(": ", 1)[1].strip()) for line in done.stdout.splitlines() if "demo/" in line and ": " in line]
+    made = [
+        Path(line.split(": ", 1)[1].strip()) for line in done.stdout.splitlines() if "demo/" in line and ": " in line
+    ]
     assert {path.suffix for path in made} == {".mkv", ".png"}
     for path in made:
         assert path.stat().st_size > 0
