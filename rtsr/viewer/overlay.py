@@ -81,7 +81,7 @@ def _draw_plate(qt: QPainter, room: QRectF, lines: Sequence[str], where: Qt.Alig
 
 def _font_for(qt: QPainter, room: QRectF, lines: Sequence[str]) -> tuple[QFont, QFontMetricsF]:
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-    size_px = int(min(28.0, max(11.0, room.height() / 44)))
+    size_px = int(min(28.0, max(11.0, room.bottom() / 44)))
     while True:
         font.setPixelSize(size_px)
         metrics = QFontMetricsF(font, qt.device())

@@ -11,8 +11,8 @@ from PIL import Image
 
 from rtsr.cli import main
 from rtsr.errors import SourceError, UsageError
-from rtsr.jobs.evaluate import evaluate, list_pictures, parse_models
-from rtsr.models import MODELS, find_model
+from rtsr.jobs.evaluate import evaluate, list_pictures
+from rtsr.models import MODELS, find_model, parse_models
 
 BICUBIC = {
     ("Set5", 2): (33.67, 0.9301), ("Set14", 2): (30.22, 0.8688),

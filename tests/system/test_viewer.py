@@ -291,7 +291,8 @@ from rtsr.config import View
 from rtsr.viewer.app import open_viewer
 
 def alive():
-    return threading.active_count(), len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+    named = [thread.name for thread in threading.enumerate() if thread.name.startswith("rtsr")]
+    return len(named), len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
 
 def play(source, after_ms):
     viewer = open_viewer(View(source=source, backend="bicubic"))
