@@ -50,7 +50,7 @@ class RasterCanvas(QWidget):
 
 def paint_scene(qt: QPainter, scene: Scene, painter: SwscalePainter) -> None:
     """Everything, in device pixels."""
-    picture, panes = scene.picture, scene.panes()
+    picture, panes = scene.picture, scene.panes() if scene.picture else ()
     paint_black(qt, scene.window_wh)
     if picture is not None:
         painter.paint(qt, picture, panes, scene.turn)

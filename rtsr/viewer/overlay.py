@@ -25,7 +25,7 @@ class Overlay:
 
 
 def draw_overlay(qt: QPainter, window_wh: tuple[int, int], panes: Sequence[Pane], overlay: Overlay) -> None:
-    """Draw in window pixels, wherever `qt` paints."""
+    """Draw in window pixels, wherever `qt` paints; no `panes` while there is no picture."""
     width, height = window_wh
     qt.setRenderHint(QPainter.RenderHint.TextAntialiasing)
     if len(panes) == 2 and panes[0].picture == panes[1].picture:
@@ -39,7 +39,7 @@ def draw_overlay(qt: QPainter, window_wh: tuple[int, int], panes: Sequence[Pane]
     if len(panes) == 2:
         _draw_plate(qt, half, [overlay.labels[panes[0].side]], left | bottom)
         _draw_plate(qt, half.translated(half.width() + 2 * gap, 0), [overlay.labels[panes[1].side]], right | bottom)
-    else:
+    elif panes:
         _draw_plate(qt, half, [overlay.labels[panes[0].side]], left | bottom)
     if overlay.numbers:
         room.setTop(_draw_plate(qt, room, overlay.numbers, left | top) + gap)

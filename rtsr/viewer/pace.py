@@ -10,14 +10,11 @@ from PyQt6.QtCore import QDeadlineTimer, QMutex, QMutexLocker, Qt, QWaitConditio
 
 from rtsr.frame import Frame
 
-_LATE_S = 0.05
+LATE_S = 0.05
 """A frame later than this is not shown: the next one is nearer to the clock."""
-_PREDICTED_LATE_S = 0.02
-"""A frame that the model would finish this much late is not given to it."""
-_STARVED_S = 0.5
-"""After so long without a picture a late one is shown all the same."""
-_LOST_S = 0.5
-"""A picture shown this late sets the clock: nothing here can keep up."""
+_STARVED_S = 0.25
+"""After so long without a picture a late one is shown all the same, and sets the clock: by the old one nothing can be
+on time."""
 
 Verdict = Literal["show", "late", "stale"]
 
@@ -96,8 +93,8 @@ class Pacer:
             self._closed = True
             self._changed.wakeAll()
 
-    def worth_upscaling(self, frame: Frame, cost_s: float) -> Verdict:
-        """For the model's thread: whether `frame` would still be on time after `cost_s` of work. Does not wait."""
+    def forecast(self, frame: Frame, cost_s: float, slack_s: float = LATE_S) -> Verdict:
+        """From any thread: whether `frame` will be at most `slack_s` late after `cost_s` of work. Does not wait."""
         with QMutexLocker(self._lock):
             if self._closed or frame.epoch < self._epoch:
                 return "stale"
@@ -105,7 +102,7 @@ class Pacer:
                 return "show"
             media_s = float(frame.time_s)
             late_s = self._media_now_s(media_s) - media_s + cost_s
-            return "late" if late_s > _PREDICTED_LATE_S and not self._starved(cost_s) else "show"
+            return "late" if late_s > slack_s and not self._starved(cost_s) else "show"
 
     def admit(self, frame: Frame) -> Verdict:
         """For the sink's thread: wait for the moment of `frame`, then say what to do with it."""
@@ -130,11 +127,11 @@ class Pacer:
                 timer = QDeadlineTimer(Qt.TimerType.PreciseTimer)
                 timer.setPreciseRemainingTime(int(-late_s), int(-late_s % 1 * 1e9), Qt.TimerType.PreciseTimer)
                 self._changed.wait(self._lock, timer)
-            if late_s <= _LATE_S:
+            if late_s <= LATE_S:
                 return self._show(media_s, resets_clock=False)
             if not self._starved(0.0):
                 return "late"
-            return self._show(media_s, resets_clock=late_s > _LOST_S)
+            return self._show(media_s, resets_clock=True)
 
     def _show(self, media_s: float, *, resets_clock: bool) -> Verdict:
         self._shown_s = time.monotonic()

@@ -135,7 +135,7 @@ class GlCanvas(QOpenGLWidget):
     def paintGL(self) -> None:
         """Qt's: the picture by the shader, the words over it by QPainter."""
         scene = self._scene
-        picture, panes = scene.picture, scene.panes()
+        picture, panes = scene.picture, scene.panes() if scene.picture else ()
         if self._drawer is not None:
             self._drawer.draw(picture, panes, scene.turn, scene.window_wh)
         qt = QPainter(self)

@@ -9,6 +9,10 @@ from rtsr.viewer.pace import Pacer
 from rtsr.viewer.picture import Picture
 from rtsr.viewer.stats import Stats
 
+_MODEL_SLACK_S = 0.02
+"""A frame that would be later than this is not given to the model: less than the sink allows, since work takes longer
+at times."""
+
 
 class OnTimeUpscaler:
     """An upscaler that does no work in vain; see `Upscaler`.
@@ -33,8 +37,8 @@ class OnTimeUpscaler:
 
     def upscale(self, frame: Frame) -> Frame:
         """The larger frame; `frame` itself where it could not be shown any more."""
-        cost_s = (self._stats.model_ms.percentile(50) or 0.0) / 1e3
-        verdict = self._pacer.worth_upscaling(frame, cost_s)
+        cost_ms = (self._stats.model_ms.percentile(50) or 0.0) + (self._stats.prepare_ms.percentile(50) or 0.0)
+        verdict = self._pacer.forecast(frame, cost_ms / 1e3, _MODEL_SLACK_S)
         if verdict != "show":
             self._stats.skipped += verdict == "late"
             return frame
@@ -67,8 +71,12 @@ class ViewerSink:
         """Wait for the moment of `frame` and show it, or let it go."""
         if frame.origin is None:
             return
-        picture = self._prepare(frame)
-        verdict = self._pacer.admit(frame)
+        verdict = self._pacer.forecast(frame, (self._stats.prepare_ms.percentile(50) or 0.0) / 1e3)
+        if verdict == "show":
+            began_s = time.perf_counter()
+            picture = self._prepare(frame)
+            self._stats.prepare_ms.add((time.perf_counter() - began_s) * 1e3)
+            verdict = self._pacer.admit(frame)
         if verdict == "show":
             self._show(picture)
             self._stats.refresh()

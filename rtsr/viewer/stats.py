@@ -18,6 +18,8 @@ class Stats:
     def __init__(self, probe: Probe | None) -> None:
         self.model = Rate()
         self.model_ms = Spread(64)
+        self.prepare_ms = Spread(16)
+        """Time to make a frame ready for painting."""
         self.display = Rate()
         self.too_late = 0
         """Frames that the model made and that came after their moment."""

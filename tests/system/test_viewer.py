@@ -271,7 +271,7 @@ def test_both_painters_show_the_same_picture(display: str, tmp_path: Path) -> No
     for painter in ("qpainter", "opengl"):
         folder = tmp_path / painter
         folder.mkdir()
-        with window(display, folder, "pattern:321x181?fps=1&seconds=99", "--painter", painter) as shown:
+        with window(display, folder, "pattern:321x181?fps=1/60&seconds=600", "--painter", painter) as shown:
             shown.key("space", "i")
             shots.append(shown.shot())
             shown.key("q")
