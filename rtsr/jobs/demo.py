@@ -1,6 +1,5 @@
 """The main job on one clip, with a picture to look at: bicubic beside SR of the same frame, and a detail of both."""
 
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from rtsr.color import rgb_from_ycbcr
+from rtsr.color import Color
 from rtsr.config import Demo, Encode, Upscale
 from rtsr.errors import SourceError, UsageError
 from rtsr.frame import Frame
@@ -17,6 +16,7 @@ from rtsr.pipeline import Pipeline
 from rtsr.sinks.tone import Tone
 from rtsr.sinks.video import Encoder, open_video
 from rtsr.sources import open_source
+from rtsr.swscale import RgbScaler
 from rtsr.upscalers import open_upscaler
 from rtsr.upscalers.bicubic import BicubicUpscaler
 
@@ -52,11 +52,11 @@ def write_comparison(clip: str, options: Demo) -> Path:
         frame = next(source.frames(), None)
         if frame is None:
             raise SourceError(f"{clip} has no frame to show", mend="take another clip")
-        panes = []
+        panes, color = [], frame.color.for_display(frame.height)  # of the decoded size, for both
         for model in ("bicubic", options.model):
             upscaler = open_upscaler(Upscale(model=model), source.info)
             try:
-                panes.append((str(upscaler.badge), _rgb(upscaler.upscale(frame))))
+                panes.append((str(upscaler.badge), _rgb(upscaler.upscale(frame), color)))
             finally:
                 upscaler.close()
     finally:
@@ -84,15 +84,11 @@ def _sheet(panes: list[tuple[str, NDArray[np.uint8]]]) -> Image.Image:
     return sheet
 
 
-def _rgb(frame: Frame) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 for an image file; chroma by repetition of its upscaled samples."""
-    color = frame.color.for_display(frame.height)
-    matrix, offset = rgb_from_ycbcr(replace(color))
-    size = frame.y.shape
-    chroma = [plane.repeat(2, 0).repeat(2, 1)[: size[0], : size[1]] for plane in (frame.u, frame.v)]
-    ycbcr = np.stack([frame.y, *chroma], axis=2) / 255.0 - np.array(offset)
-    made: NDArray[np.uint8] = np.clip(np.rint(ycbcr @ np.array(matrix).T * 255), 0, 255).astype(np.uint8)
-    return made
+def _rgb(frame: Frame, color: Color) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 for an image file."""
+    size = frame.width, frame.height
+    bgra = np.ascontiguousarray(RgbScaler(size, size, color).bgra(frame)).reshape(frame.height, frame.width, 4)
+    return bgra[:, :, 2::-1]
 
 
 def _folder(name: str) -> Path:

@@ -24,6 +24,12 @@ class Plan:
         """For the user: a line for each stream and for what makes it."""
         size = f"{info.width}x{info.height} -> {info.width * scale}x{info.height * scale}"
         told = [f"{info.label} -> {self.output}", f"  {badge}", f"  {size}, chroma by bicubic, every time kept"]
+        guesses = info.color.for_display(info.height).matrix, info.color.for_display(info.height * scale).matrix
+        if guesses[0] != guesses[1]:
+            told.append(
+                f"  the colour matrix is not tagged, and stays so: players guess BT.601 at {info.height} lines and "
+                f"BT.709 at {info.height * scale}"
+            )
         for fate in self.fates:
             words = f"  stream {fate.index}: {fate.kind} {fate.codec} {fate.language}".rstrip()
             told.append(f"{words}: {fate.action}{f' ({fate.why})' if fate.why else ''}")

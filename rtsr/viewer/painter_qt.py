@@ -12,9 +12,9 @@ from PyQt6.sip import voidptr
 
 from rtsr.color import Color
 from rtsr.frame import Frame, Plane
+from rtsr.swscale import RgbScaler
 from rtsr.viewer.geometry import Pane, Turn
 from rtsr.viewer.picture import Picture, Sides
-from rtsr.viewer.to_rgb import RgbScaler
 
 _SCALERS_KEPT = 4
 """Both sides at two sizes: what a window needs while it is resized."""

@@ -12,11 +12,11 @@ from rtsr.color import Color, Range, Siting, rgb_from_ycbcr
 from rtsr.config import Upscale
 from rtsr.frame import Frame, chroma_shape
 from rtsr.sources import open_source
+from rtsr.swscale import RgbScaler
 from rtsr.upscalers import open_upscaler
 from rtsr.viewer.geometry import Box, Pane, Turn, View, panes
 from rtsr.viewer.painter_qt import SwscalePainter, paint_black
 from rtsr.viewer.picture import Picture
-from rtsr.viewer.to_rgb import RgbScaler
 
 Rgb = NDArray[np.uint8]
 
