@@ -1,7 +1,7 @@
 """The one door to swscale: bicubic scaling of 4:2:0 pictures, and their way to RGB, with chroma where its siting says.
 
-Why filter graphs: swscale itself takes chroma to lie in the middle, which moves colour edges of ordinary left-sited video
-by a quarter luma sample; libavfilter's `scale` takes the siting and is within half a level of the exact
+Why filter graphs: swscale itself takes chroma to lie in the middle, which moves colour edges of ordinary left-sited
+video by a quarter luma sample; libavfilter's `scale` takes the siting and is within half a level of the exact
 resampling (tests/unit/test_swscale.py). `accurate_rnd` also keeps its shortcut for unscaled pictures away, which
 ignores siting.
 """

@@ -26,7 +26,7 @@ def _openvino(options: Upscale, info: StreamInfo) -> Upscaler:
     size = (info.width, info.height)
     engine = openvino.open_engine(card, size, options.threads)
     badge = Badge(card.name, card.scale, "OpenVINO", openvino.describe()[0], openvino.PRECISION)
-    return LumaUpscaler(engine, Resampler(size, card.scale, info.color.siting, max(1, options.threads)), badge)
+    return LumaUpscaler(engine, Resampler(size, card.scale, info.color.siting, options.threads), badge)
 
 
 def _bicubic(options: Upscale, info: StreamInfo) -> Upscaler:
