@@ -15,10 +15,10 @@ def run(options: Encode) -> None:
     if options.dry_run:
         print("\n".join(dry_run(options)))
         return
-    quiet = options.progress in ("json", "none")
     job = open_encode(options)
-    if not quiet:
-        print("\n".join(job.lines()), file=sys.stderr)
+    quiet = options.progress in ("json", "none")
+    for line in [str(fate) for fate in job.plan.dropped] if quiet else job.lines():  # a loss is said in any case
+        print(line, file=sys.stderr)
     shown = open_progress(options.progress, job.pipeline.source.info)
     try:
         with stop_on_signal(job.pipeline.stop):

@@ -30,10 +30,12 @@ class Plan:
                 f"  the colour matrix is not tagged, and stays so: players guess BT.601 at {info.height} lines and "
                 f"BT.709 at {info.height * scale}"
             )
-        for fate in self.fates:
-            words = f"  stream {fate.index}: {fate.kind} {fate.codec} {fate.language}".rstrip()
-            told.append(f"{words}: {fate.action}{f' ({fate.why})' if fate.why else ''}")
-        return told
+        return told + [f"  {fate}" for fate in self.fates]
+
+    @property
+    def dropped(self) -> list[Fate]:
+        """The streams that will not be in the output."""
+        return [fate for fate in self.fates if fate.action == "drop"]
 
 
 def make_plan(options: Encode) -> Plan:

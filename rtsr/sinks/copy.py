@@ -40,6 +40,10 @@ class Fate:
     action: Literal["upscale", "copy", "drop"]
     why: str = ""
 
+    def __str__(self) -> str:
+        words = f"stream {self.index}: {self.kind} {self.codec} {self.language}".rstrip()
+        return f"{words}: {self.action}{f' ({self.why})' if self.why else ''}"
+
 
 def fates(path: str, output: str) -> list[Fate]:
     """The fate of every stream of the media file `path` when it is encoded to `output`.
@@ -50,20 +54,23 @@ def fates(path: str, output: str) -> list[Fate]:
     decided: list[Fate] = []
     with av.open(path, metadata_errors="replace") as container:
         for stream in container.streams:
-            attached = bool(stream.disposition & av.stream.Disposition.attached_pic)
             codec = stream.codec_context.name if stream.codec_context else "unknown"
-            first = stream.type == "video" and not attached and all(fate.action != "upscale" for fate in decided)
-            action: Literal["upscale", "copy", "drop"] = "upscale" if first else "drop"
-            why = (
-                "" if first else "cover art is not kept yet" if attached else f"{stream.type} streams are not kept yet"
-            )
-            if stream.type == "video" and not first and not attached:
-                why = "only the first video stream is upscaled, and others are not kept yet"
-            if stream.type in ("audio", "subtitle"):
-                action, why = "copy", ""
+            action, why = _action(stream, upscaled=any(fate.action == "upscale" for fate in decided))
+            if action == "copy":
                 _refuse_unless_held(output, stream, codec)
             decided.append(Fate(stream.index, stream.type, codec, stream.language or "", action, why))
     return decided
+
+
+def _action(stream: Stream, *, upscaled: bool) -> tuple[Literal["upscale", "copy", "drop"], str]:
+    """What happens to `stream` and why, when an earlier one is `upscaled` or none."""
+    if stream.type in ("audio", "subtitle"):
+        return "copy", ""
+    if stream.type != "video":
+        return "drop", f"{stream.type} streams are not kept yet"
+    if stream.disposition & av.stream.Disposition.attached_pic:
+        return "drop", "cover art is not kept yet"
+    return ("drop", "only the first video stream is upscaled, others are not kept yet") if upscaled else ("upscale", "")
 
 
 def _refuse_unless_held(output: str, stream: Stream, codec: str) -> None:
@@ -175,12 +182,10 @@ class StreamCopy:
         while True:
             try:
                 packet = next(packets)
-            except (
-                StopIteration,
-                FFmpegError,
-            ):  # damage is accounted for by the source, which reads the same file
+            except (StopIteration, FFmpegError):  # the source accounts for damage: it reads the same file
                 return
-            if packet.dts is not None and self._window.holds(_time_of(packet)):
+            at_the_end = packet.size == 0 and packet.pts is None
+            if not at_the_end and self._window.holds(_time_of(packet)):
                 yield packet
 
 

@@ -1,6 +1,7 @@
 """A quiet sine beside a pattern, so that what is made from nothing has sound to be carried along."""
 
 from fractions import Fraction
+from typing import Literal
 
 import av
 import numpy as np
@@ -17,7 +18,7 @@ _BLOCK = 1024
 
 
 class Tone:
-    """A `Companion`: mono AAC, as long as the video.
+    """A `Companion`: mono AAC (Opus in WebM), as long as the video.
 
     Args:
         length_s: how long it sounds.
@@ -39,8 +40,10 @@ class Tone:
     def add_to(self, output: OutputContainer, video: VideoStream) -> None:
         """See `Companion`."""
         del video
-        self._stream = output.add_stream("aac", rate=RATE_HZ, layout="mono", bit_rate=96_000)
-        self._stream.metadata["title"] = f"{_PITCH_HZ} Hz"
+        codec: Literal["aac", "libopus"] = "aac" if "aac" in output.supported_codecs else "libopus"  # WebM
+        stream = output.add_stream(codec, rate=RATE_HZ, layout="mono", bit_rate=96_000)
+        stream.metadata["title"] = f"{_PITCH_HZ} Hz"
+        self._stream = stream
 
     def mux_until(self, output: OutputContainer, time_s: Fraction | None) -> None:
         """See `Companion`."""

@@ -82,13 +82,18 @@ def display_matrix_of(picture: av.VideoFrame) -> tuple[int, ...] | None:
     return None if side is None else struct.unpack("=9i", bytes(side))
 
 
-def refuse_unsupported(path: str, picture: av.VideoFrame) -> None:
+def refuse_unsupported(path: str, stream: VideoStream, picture: av.VideoFrame) -> None:
     """Say what this version does not upscale, before any work is done.
 
     Raises:
         SourceError: not progressive 8-bit 4:2:0.
     """
     name = picture.format.name
+    if stream.metadata.get("alpha_mode") == "1":  # VP8 and VP9 in WebM: the decoder leaves it out without a word
+        raise SourceError(
+            f"{path} holds video with alpha, and this version upscales pictures without",
+            mend=f"drop it first: ffmpeg -i {path} -map 0 -c copy -c:v libx264 -crf 12 -pix_fmt yuv420p opaque.mkv",
+        )
     if name not in SUPPORTED:
         raise SourceError(
             f"{path} holds {_in_words(picture)} video ({name}), and this version upscales 8-bit 4:2:0",

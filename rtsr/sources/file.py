@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from rtsr.errors import SourceError, UsageError
 from rtsr.frame import Frame, StreamInfo
-from rtsr.sources.decode import color_of, display_matrix_of, frame_from, refuse_unsupported
+from rtsr.sources.decode import SUPPORTED, color_of, display_matrix_of, frame_from, refuse_unsupported
 
 log = logging.getLogger(__name__)
 _TIME_UNITS = Fraction(1, av.time_base)
@@ -39,7 +39,7 @@ def open_file(path: str, *, start_s: Fraction | None = None, length_s: Fraction 
     with open_container(path) as probe:  # looked at and closed: not every format finds back to its first packet
         stream = first_video(path, probe)
         picture = _first_picture(path, probe, stream)
-        refuse_unsupported(path, picture)
+        refuse_unsupported(path, stream, picture)
         info = _info(path, probe, stream, picture)
     return FileSource(open_container(path), _cut(info, start_s, length_s), start_s=start_s, length_s=length_s)
 
@@ -172,7 +172,7 @@ class FileSource:
         self._served = _Request(0, None)
         self._next_pts: int | None = None
         self._seen_until_s = Fraction(0)
-        self._damaged = 0
+        self._damaged = self._interlaced = 0
         self._losses: tuple[str, ...] = ()
 
     @property
@@ -216,7 +216,13 @@ class FileSource:
         self._served = request
         if request.time_s is not None:
             self._next_pts = None
-            self._container.seek(int(request.time_s / self._info.time_base), stream=self._stream)
+            try:
+                self._container.seek(int(request.time_s / self._info.time_base), stream=self._stream)
+            except FFmpegError as error:
+                raise SourceError(
+                    f"{self._info.label} cannot be entered in the middle ({_words(error)})",
+                    mend="begin at its beginning, or copy it to an .mkv file first: ffmpeg -i IN -c copy OUT.mkv",
+                ) from error
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """Decoded pictures until the end or the first thing that cannot be read on from."""
@@ -241,12 +247,13 @@ class FileSource:
 
     def _timed(self, picture: av.VideoFrame) -> Frame:
         info = self._info
-        if (picture.width, picture.height) != (info.width, info.height):
+        if (picture.width, picture.height) != (info.width, info.height) or picture.format.name not in SUPPORTED:
             raise SourceError(
-                f"{info.label} changes its size from {info.width}x{info.height} to "
-                f"{picture.width}x{picture.height} within the stream",
+                f"{info.label} changes from {info.width}x{info.height} to {picture.width}x{picture.height} "
+                f"{picture.format.name} within the stream",
                 mend="cut it there, and upscale the parts one by one",
             )
+        self._interlaced += picture.interlaced_frame
         pts = picture.pts
         if pts is None:
             pts = self._guessed_pts()
@@ -274,6 +281,8 @@ class FileSource:
         """Say what is missing, now that everything was read."""
         if self._damaged:
             self._losses += (f"{self._damaged} damaged packets of the video could not be decoded",)
+        if self._interlaced:
+            self._losses += (f"{self._interlaced} frames within it are interlaced, and keep their combs",)
         if not reached_end or self._container.duration is None:
             return
         start = (self._container.start_time or 0) * _TIME_UNITS

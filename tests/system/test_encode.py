@@ -171,9 +171,10 @@ def test_sound_that_begins_before_the_picture_does_not_move_the_picture(tmp_path
     assert [time_s for time_s, _ in sums(output, "audio")[0]][:2] == [-0.021, 0.0]
 
 
-def test_a_pattern_brings_its_tone(tmp_path: Path) -> None:
-    assert encode("pattern:64x36?seconds=1", tmp_path / "o.mp4") == 0
-    with av.open(str(tmp_path / "o.mp4")) as container:
+@pytest.mark.parametrize(("name", "codec", "preset"), [("o.mp4", "libx264", "fast"), ("o.webm", "libsvtav1", "12")])
+def test_a_pattern_brings_its_tone(tmp_path: Path, name: str, codec: str, preset: str) -> None:
+    assert encode("pattern:64x64?seconds=1", tmp_path / name, "-c:v", codec, "-preset", preset) == 0
+    with av.open(str(tmp_path / name)) as container:
         sound = np.concatenate([block.to_ndarray()[0] for block in container.decode(audio=0)])
     spectrum = np.abs(np.fft.rfft(sound[:44100]))
     assert abs(np.argmax(spectrum) * 48000 / 44100 - 440) < 3
@@ -186,11 +187,11 @@ def _made(path: Path, *, size: tuple[int, int] = (64, 48), frames: int = 5, **ho
     """A small clip of one colour, made with libav itself."""
     levels = how.get("levels", (120, 100, 140))
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options=how.get("options") or {})
+        stream = container.add_stream(how.get("codec", "libx264"), rate=25, options=how.get("options") or {})
         stream.width, stream.height, stream.pix_fmt = *size, how.get("pix_fmt", "yuv420p")
         for number in range(frames):
             picture = av.VideoFrame(*size, stream.pix_fmt)
-            for plane, level in zip(picture.planes, levels, strict=True):
+            for plane, level in zip(picture.planes, levels, strict=False):
                 np.frombuffer(plane, np.uint8)[:] = level
             picture.pts, picture.time_base = number, Fraction(1, 25)
             container.mux(stream.encode(picture))
@@ -265,11 +266,22 @@ def test_what_a_later_version_brings_is_refused_with_its_mend(
     assert "ffmpeg -i" in said
 
 
-@pytest.mark.parametrize(("pix_fmt", "word"), [("yuv422p", "8-bit 4:2:2"), ("yuv444p", "8-bit 4:4:4")])
-def test_other_subsampling_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], pix_fmt: str, word: str
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "word"),
+    [
+        ("libx264", "yuv422p", "8-bit 4:2:2"),
+        ("libx264", "yuv444p", "8-bit 4:4:4"),
+        ("libx264", "yuv420p10le", "10-bit 4:2:0"),
+        ("ffv1", "yuva420p", "8-bit with alpha"),
+        ("ffv1", "gray", "8-bit grey"),
+        ("ffv1", "bgr0", "8-bit RGB"),
+    ],
+)
+def test_other_pixels_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], codec: str, pix_fmt: str, word: str
 ) -> None:
-    code, said = refused(capsys, _made(tmp_path / "in.mkv", pix_fmt=pix_fmt), tmp_path / "o.mkv")
+    source = _made(tmp_path / "in.mkv", codec=codec, pix_fmt=pix_fmt, levels=(90, 90, 90, 90))
+    code, said = refused(capsys, source, tmp_path / "o.mkv")
     assert code == 3
     assert word in said
 
@@ -328,6 +340,31 @@ def test_a_full_disk_is_code_6_and_leaves_no_output(tmp_path: Path, capsys: pyte
 
 
 # What is lost is said ---------------------------------------------------------------------------------------------
+
+
+def test_a_dropped_stream_is_named_even_when_nothing_else_is_said(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = shared / "video/phone_vfr_rotated_two_tracks.mp4"
+    assert encode(source, tmp_path / "o.mp4", "--model", "bicubic", "-t", "0.2") == 0
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in said] == ["stream 1", "stream 2", "stream 3"]
+    assert all("drop" in line for line in said)
+
+
+@pytest.mark.parametrize("change", ["size", "interlaced"])
+def test_a_stream_that_changes_its_nature_is_not_upscaled_silently(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    parts = [_made(tmp_path / "a.h264"), _made(tmp_path / "b.h264", size=(96, 64))]
+    if change == "interlaced":
+        parts[1] = _made(tmp_path / "b.h264", options={"flags": "+ildct+ilme"})
+    joined = tmp_path / "in.h264"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    code = main(["encode", str(joined), str(tmp_path / "o.mkv"), "--progress", "none"])
+    said = capsys.readouterr().err
+    assert (code, (tmp_path / "o.mkv").exists()) == ((3, False) if change == "size" else (4, True))
+    assert ("changes from 64x48 to 96x64" if change == "size" else "5 frames within it are interlaced") in said
 
 
 @pytest.mark.parametrize("name", ["nasa_multi_stream_mov_text.mp4", "webcam_640x480_fullrange.mkv"])
