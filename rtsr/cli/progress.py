@@ -1,12 +1,13 @@
 """How far a run is: a bar on a terminal, plain lines elsewhere, JSON lines for machines."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -84,7 +85,11 @@ class _Bar:
             if state.total
             else "{n_fmt} frames, {rate_fmt}, {elapsed} elapsed{postfix}"
         )
-        self._bar = tqdm(total=state.total, unit=" frames", bar_format=form, dynamic_ncols=True, file=sys.stderr)
+        sized = os.get_terminal_size(sys.stderr.fileno()).columns > 0 if sys.stderr.isatty() else False
+        width: dict[str, Any] = (
+            {"dynamic_ncols": True} if sized else {"ncols": 80, "nrows": 24}
+        )  # not every terminal knows
+        self._bar = tqdm(total=state.total, unit=" frames", bar_format=form, file=sys.stderr, **width)
 
     def update(self, frame: Frame) -> None:
         self._state.take(frame)

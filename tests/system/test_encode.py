@@ -1,5 +1,12 @@
 """`rtsr encode` on real clips: nothing is lost."""
 
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import sys
+import termios
 from fractions import Fraction
 from pathlib import Path
 
@@ -130,3 +137,27 @@ def test_a_pattern_brings_its_tone(tmp_path: Path, name: str, codec: str, preset
         sound = np.concatenate([block.to_ndarray()[0] for block in container.decode(audio=0)])
     spectrum = np.abs(np.fft.rfft(sound[:44100]))
     assert abs(np.argmax(spectrum) * 48000 / 44100 - 440) < 3
+
+
+@pytest.mark.parametrize("size", [(0, 0), (40, 110)])
+def test_a_terminal_gets_a_bar_with_every_figure(tmp_path: Path, size: tuple[int, int]) -> None:
+    terminal, there = os.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    run = subprocess.Popen(
+        [sys.executable, "-m", "rtsr", "encode", "pattern:64x36?seconds=2", str(tmp_path / "o.mp4")],
+        stderr=there,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    os.close(there)
+    said = b""
+    try:
+        while chunk := os.read(terminal, 4096):
+            said += chunk
+    except OSError:  # Linux says EIO when the other end is closed
+        pass
+    os.close(terminal)
+    assert run.wait(60) == 0
+    last = said.decode().split("\r")[-2]
+    assert re.search(r"100%\|.*60/60 frames, +[\d.]+ frames/s, 00:0\d elapsed, 00:00 left, [\d.]+x", said.decode()), (
+        last
+    )
