@@ -107,14 +107,15 @@ class EncodeJob:
         try:
             self.pipeline.run()
         except BaseException:
-            self._keep_what_plays()
+            if kept := self._keep_what_plays():
+                log.info("what was finished plays: %s", kept)
             raise
         video, info = self._sink.video, self.pipeline.source.info
         if self.pipeline.stopped:
             kept = self._keep_what_plays()
             raise InterruptedRun(
                 f"stopped after {len(video.pts)} of {info.frame_count or 'an unknown number of'} frames",
-                mend=f"what is finished plays: {kept}" if kept else "nothing was finished, nothing is kept",
+                mend=f"what was finished plays: {kept}" if kept else "nothing was finished, nothing is kept",
             )
         missing = audit(str(self.plan.part), video.pts, info.time_base, video.copied)
         os.replace(self.plan.part, self.plan.output)
@@ -131,7 +132,6 @@ class EncodeJob:
         """The unfinished file, if a player can show something of it; else it is removed."""
         part = self.plan.part
         if playable(str(part)):
-            log.info("what is finished is kept in %s", part)
             return part
         part.unlink(missing_ok=True)
         return None
