@@ -38,3 +38,7 @@ def test_encode_vs_ffmpeg():
     printed = run("encode_vs_ffmpeg", "--size", "64x48", "--frames", "5", "--pairs", "1")
     assert "machine: " in printed
     assert "ratio of wall times: " in printed
+
+
+def test_the_page_of_quality_is_what_its_command_prints(shared):
+    assert run("quality") == (ROOT / "docs/quality.md").read_text("utf-8")
