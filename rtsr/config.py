@@ -89,6 +89,33 @@ class Eval:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """Options of `rtsr image`."""
+
+    source: str = argument("IN", "-i")
+    output: str = argument("OUT", "-o")
+    model: str = option(DEFAULT_MODEL, "network, see `rtsr models`", "--model", metavar="NAME")
+    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
+    ensemble: bool = option(False, "mean over 8 turned and mirrored views: a little better, 8 times the work")
+    tile: str = option(
+        "auto", "tiles of N input pixels, 0 = the whole picture at once; same result", metavar="auto|0|N"
+    )
+    overwrite: bool = option(False, "replace OUT if it exists", "-y", "--overwrite")
+    skip_bad: bool = option(False, "in a folder: go on after a picture that cannot be read, and end with code 4")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explain:
+    """Options of `rtsr explain`."""
+
+    model: str = argument("MODEL")
+    output: str = argument("OUT.png")
+    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
+    image: str | None = option(None, "picture to look at [default: a frame of `pattern:`]", metavar="FILE")
+    overwrite: bool = option(False, "replace OUT.png if it exists", "-y", "--overwrite")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Demo:
     """Options of `rtsr demo`."""
 

@@ -9,13 +9,14 @@ Why: it is numpy alone, because the product carries no torch; a test holds it eq
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+F = TypeVar("F", np.float32, np.float64)
 _RADIUS = 2.0
 
 
@@ -37,6 +38,12 @@ def bicubic_upscale(picture: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]
     return _resize(picture, height * scale, width * scale)
 
 
+def bicubic_enlarge(plane: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    """The same without any rounding: (H, W) float32, any range, to (scale*H, scale*W), not clipped."""
+    height, width = plane.shape
+    return _sampled(_sampled(plane, 0, height * scale, np.float32), 1, width * scale, np.float32)
+
+
 def _resize(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     return _pass(_pass(picture, 0, height), 1, width)
 
@@ -45,12 +52,17 @@ def _pass(picture: NDArray[np.uint8], axis: int, length: int) -> NDArray[np.uint
     """Resize one axis to `length` and round to 8 bit, half to even."""
     if picture.shape[axis] == length:
         return picture
-    source = np.moveaxis(picture, axis, 0)
+    return np.rint(_sampled(picture, axis, length, np.float64)).clip(0, 255).astype(np.uint8)
+
+
+def _sampled(picture: NDArray[Any], axis: int, length: int, dtype: type[F]) -> NDArray[F]:
+    """Resize one axis to `length`, computing in `dtype`."""
+    source: NDArray[Any] = np.moveaxis(picture, axis, 0)
     index, weight = _taps(source.shape[0], length)
-    total = np.zeros((length, *source.shape[1:]))
+    total = np.zeros((length, *source.shape[1:]), dtype)
     for tap in range(index.shape[1]):
-        total += weight[:, tap].reshape(-1, *[1] * (source.ndim - 1)) * source[index[:, tap]]
-    return np.moveaxis(np.rint(total).clip(0, 255).astype(np.uint8), 0, axis)
+        total += weight[:, tap].astype(dtype).reshape(-1, *[1] * (source.ndim - 1)) * source[index[:, tap]]
+    return np.moveaxis(total, 0, axis)
 
 
 def _taps(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 import click
 
 import rtsr
-from rtsr.cli import bench, demo, doctor, encode, models, view
+from rtsr.cli import bench, demo, doctor, encode, explain, image, models, view
 from rtsr.cli import eval as evaluate
 from rtsr.errors import EXIT_SECOND_INTERRUPT, RtsrError
 
 COMMANDS = {
     "encode": encode.command,
     "view": view.command,
+    "image": image.command,
     "demo": demo.command,
     "bench": bench.command,
     "eval": evaluate.command,
+    "explain": explain.command,
     "models": models.command,
     "doctor": doctor.command,
 }
