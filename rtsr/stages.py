@@ -30,7 +30,7 @@ class Source(Protocol):
         """From any thread: go on within a frame of `time_s`, with the next `epoch`. Live sources ignore it."""
 
     def close(self) -> None:
-        """Let go of device and decoder."""
+        """Let go of device and decoder. A live source may be closed while another thread reads it, which ends that."""
 
 
 @dataclass(frozen=True, slots=True)

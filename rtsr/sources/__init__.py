@@ -29,7 +29,7 @@ def _camera(uri: str, _start_s: Fraction | None, _length_s: Fraction | None) -> 
 
 SOURCES: dict[str, tuple[str, Opener]] = {
     "pattern": (r"pattern:.*", _pattern),
-    "camera": (r"/dev/video\d+|v4l2://.*|\d+", _camera),
+    "camera": (r"/dev/video\d+|/dev/v4l/.*|v4l2://.*|\d+", _camera),
     "file": (r".*", _file),
 }
 """Kind: what a URI of it looks like, and its opener. The first match counts."""

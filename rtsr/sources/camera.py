@@ -1,8 +1,8 @@
 """A camera, live: what it gives, as 4:2:0, and never a wait without an end.
 
-Why: FFmpeg's v4l2 reader blocks in the kernel until the next frame, for ever when a camera falls silent; so the device
-is waited for with a deadline before it is read. Frames that lie in the driver's buffers are copied: those buffers go
-back to the driver when the next frame comes.
+Why: FFmpeg's v4l2 reader blocks in the kernel until the next frame, for ever when a camera falls silent, and not even
+a signal ends that; so the device is told not to block, and waited for with a deadline before it is read. A packet lies
+in the driver's memory and is given back through the device: after `close` that is a crash, so packets are copied.
 """
 
 import errno
@@ -10,12 +10,13 @@ import logging
 import os
 import select
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Generator, Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.container import InputContainer
+from av.error import BlockingIOError as NotYetError
 from av.error import FFmpegError, InvalidDataError
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
@@ -24,24 +25,18 @@ from rtsr.color import BT709, Color, Range, Siting
 from rtsr.errors import SourceError
 from rtsr.frame import Frame, StreamInfo
 from rtsr.sources.decode import SUPPORTED, frame_from
+from rtsr.sources.devices import descriptor_of
+from rtsr.sources.devices import list_cameras as list_cameras
 
 log = logging.getLogger(__name__)
 _SILENT_S = 5.0
 """A camera that gives no frame for this long has gone."""
 _WAIT_S = 0.25
-"""How long `close` may have to wait for a camera between two frames."""
+"""How long a reader may take to notice that another thread has closed it."""
 
-_NO_PROBING = {"probesize": "32", "analyzeduration": "0", "fflags": "nobuffer"}
-"""Else FFmpeg takes up to a second of frames to guess the rate, and hands them over late."""
-
-
-def list_cameras() -> list[tuple[str, str]]:
-    """Device and name of every camera of this machine; empty where there is none."""
-    try:
-        found = av.enumerate_input_devices("v4l2")
-        return [(str(camera.name), str(camera.description)) for camera in found]
-    except (FFmpegError, AttributeError, OSError, ValueError):  # a platform or build without v4l2
-        return []
+_LIVE = {"probesize": "32", "analyzeduration": "0", "fflags": "nobuffer+4"}
+"""Else FFmpeg takes up to a second of frames to guess the rate, and hands them over late. 4 is AVFMT_FLAG_NONBLOCK,
+which has no name among the options."""
 
 
 def open_camera(uri: str) -> "CameraSource":
@@ -64,16 +59,19 @@ def open_device(device: str, grabber: str = "v4l2") -> "CameraSource":
     Raises:
         SourceError: as `open_camera`.
     """
+    began_s = time.monotonic()
     try:
-        container = av.open(device, format=grabber, options=_NO_PROBING)
+        container = av.open(device, format=grabber, options=_LIVE, timeout=(_SILENT_S, None))
     except (FFmpegError, OSError, ValueError) as error:
+        if time.monotonic() - began_s > _SILENT_S:
+            raise _no_picture(device) from error
         raise _refusal(device, error) from error
-    try:
-        stream = container.streams.video[0]
-        picture = next(container.decode(stream))
-    except (FFmpegError, StopIteration, IndexError) as error:
-        container.close()
-        raise SourceError(f"{device} is open, but gives no picture", mend="unplug it and plug it in again") from error
+    reader = _Reader(container, device)
+    picture = next(reader.pictures, None)
+    if picture is None:
+        reader.close()
+        raise _no_picture(device)
+    stream = reader.stream
     color = _color(stream, picture)
     if picture.format.name not in SUPPORTED:
         log.info("%s gives %s: converted to 4:2:0", device, picture.format.name)
@@ -87,7 +85,11 @@ def open_device(device: str, grabber: str = "v4l2") -> "CameraSource":
         color=color,
         live=True,
     )
-    return CameraSource(container, stream, info)
+    return CameraSource(reader, info)
+
+
+def _no_picture(device: str) -> SourceError:
+    return SourceError(f"{device} is open, but gives no picture", mend="unplug it and plug it in again")
 
 
 def _refusal(device: str, error: Exception) -> SourceError:
@@ -98,12 +100,17 @@ def _refusal(device: str, error: Exception) -> SourceError:
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return SourceError(f"{device} does not exist", mend=others)
-    if number == errno.EACCES:
+    if number in (errno.EACCES, errno.EPERM):
         return SourceError(
             f"{device} may not be opened by you", mend='sudo usermod -aG video "$USER", then log in again'
         )
     if number == errno.EBUSY:
         return SourceError(f"{device} is in use by another program", mend=f"end it: fuser -v {device} names it")
+    if os.path.realpath(device) in dict(cameras):
+        return SourceError(
+            f"{device} does not start ({getattr(error, 'strerror', None) or error})",
+            mend="unplug it and plug it in again, if it shares a hub into a port of its own",
+        )
     return SourceError(f"{device} is not a camera ({getattr(error, 'strerror', None) or error})", mend=others)
 
 
@@ -146,16 +153,86 @@ class _Converter:
         )
 
 
+class _Reader:
+    """What an opened device gives, until it falls silent, goes away or is closed."""
+
+    def __init__(self, container: InputContainer, device: str) -> None:
+        self._container, self._device = container, device
+        self.stream = container.streams.video[0]
+        self.pictures = self._pictures()
+        self.losses: tuple[str, ...] = ()
+        self._closed = False
+        self._ready = None
+        descriptor = descriptor_of(device)
+        if descriptor is not None:
+            self._ready = select.poll()
+            self._ready.register(descriptor, select.POLLIN)
+
+    def close(self) -> None:
+        """From any thread."""
+        self._closed = True
+        try:
+            self.pictures.close()
+        except ValueError:  # another thread is in it, sees that it is closed, and lets go of the device
+            return
+        self._container.close()
+
+    def _pictures(self) -> Generator[av.VideoFrame, None, None]:
+        damaged = 0
+        deadline_s = time.monotonic() + _SILENT_S
+        try:
+            while self._waited(deadline_s):
+                try:
+                    pictures = self._decoded()
+                except NotYetError:
+                    continue
+                except InvalidDataError:
+                    damaged += 1  # half a JPEG, as USB cameras give when the bus is full
+                    continue
+                for picture in pictures:
+                    yield picture
+                    deadline_s = time.monotonic() + _SILENT_S
+        except EOFError:
+            pass  # a screen or a test source may end
+        except FFmpegError as error:
+            self.losses += (f"{self._device} went away: {(error.strerror or str(error)).lower()}",)
+        finally:
+            self._container.close()
+            if damaged:
+                self.losses += (f"{damaged} damaged frames of {self._device} were left out",)
+
+    def _waited(self, deadline_s: float) -> bool:
+        """Wait for the next packet; False when there will be none."""
+        while not self._closed:
+            left_s = deadline_s - time.monotonic()
+            if left_s < 0:
+                self.losses += (f"{self._device} gave no frame for {_SILENT_S:.0f} s",)
+                return False
+            if self._ready is None or self._ready.poll(min(left_s, _WAIT_S) * 1e3):
+                return True
+        return False
+
+    def _decoded(self) -> list[av.VideoFrame]:
+        """The pictures of the next packet; none of them lies in the driver's memory."""
+        packet = next(self._container.demux(self.stream))  # of a generator that is gone at once, and its hold with it
+        if not packet.size and packet.pts is None:
+            raise EOFError
+        if not packet.size:
+            raise InvalidDataError(errno.EIO, "the driver marked it as damaged")
+        if self.stream.codec_context.name == "wrapped_avframe":  # an address in our own memory, as lavfi's
+            return self.stream.codec_context.decode(packet)
+        own: av.Packet[Any] = av.Packet(packet.size)
+        own.update(packet)  # type: ignore[arg-type]  # takes every buffer
+        own.pts, own.dts, own.duration, own.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+        return self.stream.codec_context.decode(own)
+
+
 class CameraSource:
     """The frames of one opened camera; see `open_camera`."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, info: StreamInfo) -> None:
-        self._container, self._stream, self._info = container, stream, info
+    def __init__(self, reader: _Reader, info: StreamInfo) -> None:
+        self._reader, self._info = reader, info
         self._converter = _Converter(info.color)
-        self._descriptor = _descriptor_of(info.label)
-        self._losses: tuple[str, ...] = ()
-        self._damaged = 0
-        self._closed = False
 
     @property
     def info(self) -> StreamInfo:
@@ -165,7 +242,7 @@ class CameraSource:
     @property
     def losses(self) -> tuple[str, ...]:
         """See `Source`."""
-        return self._losses
+        return self._reader.losses
 
     def seek(self, time_s: Fraction) -> None:
         """See `Source`: a camera knows only now."""
@@ -174,72 +251,19 @@ class CameraSource:
         """See `Source`: pts count from the first frame."""
         first: int | None = None
         last = -1
-        for picture in self._pictures():
+        for picture in self._reader.pictures:
             captured_s = time.monotonic()
             pts = last + 1 if picture.pts is None else picture.pts
             first = pts if first is None else first
             last = max(last + 1, pts - first)  # a camera whose clock jumps back still goes forward
             yield self._frame(picture, last, captured_s)
-        if self._damaged:
-            self._losses += (f"{self._damaged} damaged frames of {self._info.label} were left out",)
 
     def close(self) -> None:
         """See `Source`."""
-        self._closed = True
-        self._container.close()
+        self._reader.close()
 
     def _frame(self, picture: av.VideoFrame, pts: int, captured_s: float) -> Frame:
         info = self._info
-        own = picture
         if picture.format.name not in SUPPORTED:
-            own = self._converter.converted(picture)
-        frame = frame_from(own, pts=pts, time_base=info.time_base, color=info.color, captured_s=captured_s)
-        if own is picture:
-            frame = replace(frame, y=frame.y.copy(), u=frame.u.copy(), v=frame.v.copy())
-        return frame
-
-    def _pictures(self) -> Iterator[av.VideoFrame]:
-        """Decoded pictures until the camera goes away or falls silent."""
-        packets = self._container.demux(self._stream)
-        while self._readable():
-            try:
-                for picture in next(packets).decode():
-                    if isinstance(picture, av.VideoFrame):
-                        yield picture
-            except StopIteration:
-                return
-            except InvalidDataError:
-                self._damaged += 1  # half a JPEG, as USB cameras give when the bus is full
-            except FFmpegError as error:
-                self._losses += (f"{self._info.label} went away: {(error.strerror or str(error)).lower()}",)
-                return
-
-    def _readable(self) -> bool:
-        """Wait for the next frame; False when there will be none."""
-        deadline_s = time.monotonic() + _SILENT_S
-        while not self._closed:
-            if self._descriptor is None or select.select([self._descriptor], [], [], _WAIT_S)[0]:
-                return True
-            if time.monotonic() > deadline_s:
-                self._losses += (f"{self._info.label} gave no frame for {_SILENT_S:.0f} s",)
-                return False
-        return False
-
-
-def _descriptor_of(device: str) -> int | None:
-    """The open file of this process that is `device`, which PyAV does not tell; None for a grabber without a file."""
-    try:
-        wanted = os.stat(device).st_rdev
-        for name in os.listdir("/proc/self/fd"):
-            if wanted and int(name) > 2 and _device_number(int(name)) == wanted:
-                return int(name)
-    except OSError:
-        pass
-    return None
-
-
-def _device_number(descriptor: int) -> int | None:
-    try:
-        return os.fstat(descriptor).st_rdev
-    except OSError:  # closed since it was listed
-        return None
+            picture = self._converter.converted(picture)
+        return frame_from(picture, pts=pts, time_base=info.time_base, color=info.color, captured_s=captured_s)

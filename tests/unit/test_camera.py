@@ -2,11 +2,14 @@
 
 import shutil
 import subprocess
+import threading
 import time
 from contextlib import closing
 from fractions import Fraction
 from itertools import islice, pairwise
 
+import av
+import numpy as np
 import pytest
 
 from rtsr.color import BT709, Range, Siting
@@ -74,6 +77,26 @@ def test_seek_is_ignored_and_close_is_safe_twice():
     assert list(frames) == []
 
 
+def test_damaged_pictures_are_left_out_and_counted(tmp_path):
+    place = str(tmp_path / "camera.avi")
+    with av.open(place, "w") as container:
+        stream = container.add_stream("mjpeg", rate=30, width=64, height=48, pix_fmt="yuvj420p")
+        for number in range(6):
+            picture = av.VideoFrame.from_ndarray(np.full((72, 64), 40 * number, np.uint8), format="yuvj420p")
+            for packet in stream.encode(picture):
+                if number == 3:
+                    broken = av.Packet(bytes(200))
+                    broken.pts, broken.dts, broken.time_base = packet.pts, packet.dts, packet.time_base
+                    broken.stream = stream
+                    packet = broken
+                container.mux(packet)
+    with closing(open_device(place, "avi")) as source:
+        assert source.info.color.siting is Siting.CENTER
+        frames = list(source.frames())
+    assert [round(int(frame.y[0, 0]) / 40) for frame in frames] == [2, 4, 5]  # opening looked at 0 and 1
+    assert source.losses == (f"1 damaged frames of {place} were left out",)
+
+
 @pytest.fixture
 def display():
     """An X server of our own."""
@@ -95,4 +118,24 @@ def test_a_real_capture_device_is_live(display):
     assert all(later.pts > earlier.pts for earlier, later in pairwise(frames))
     assert frames[-1].captured_s - frames[0].captured_s > 0.2
     assert frames[-1].captured_s <= time.monotonic()
+    assert source.losses == ()
+
+
+def test_close_from_another_thread_ends_the_reader(display):
+    source = open_device(display, "x11grab")
+    came = []
+    some = threading.Event()
+
+    def read():
+        for frame in source.frames():
+            came.append(frame)
+            some.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert some.wait(5)
+    source.close()
+    reader.join(5)
+    assert not reader.is_alive()
+    assert came[0].y.shape == (202, 322)
     assert source.losses == ()

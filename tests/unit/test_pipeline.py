@@ -7,6 +7,7 @@ import pytest
 
 from rtsr.errors import SourceError
 from rtsr.frame import Frame
+from rtsr.mailbox import Mailbox
 from rtsr.pipeline import Pipeline
 from rtsr.upscalers.bicubic import BicubicUpscaler
 from tests.conftest import ListSink, ListSource, make_frame, make_info
@@ -131,3 +132,26 @@ def test_stop_ends_an_endless_run_and_finishes_the_sink() -> None:
     assert sink.finished == 1
     assert 5 <= len(sink.frames) < 30
     assert {thread.name for thread in threading.enumerate()}.isdisjoint({"rtsr-capture", "rtsr-model"})
+
+
+def test_a_live_source_that_has_fallen_silent_is_closed_rather_than_waited_for() -> None:
+    class Silent(ListSource):
+        def __init__(self) -> None:
+            super().__init__([], live=True)
+            self.frame_box: Mailbox[Frame] = Mailbox(1)
+
+        def frames(self) -> Iterator[Frame]:
+            yield make_frame(16, 16)
+            yield from self.frame_box
+
+        def close(self) -> None:
+            super().close()
+            self.frame_box.close()
+
+    class StoppingSink(ListSink):
+        def write(self, frame: Frame) -> None:
+            pipeline.stop()
+
+    pipeline = Pipeline(Silent(), BicubicUpscaler(make_info(16, 16), 2, 1), StoppingSink())
+    pipeline.run()  # a hang is ended by the test's time limit
+    assert pipeline.stopped
