@@ -86,6 +86,7 @@ class Eval:
     models: str = option("all", "comma list of networks, or all; bicubic is always there", metavar="NAMES")
     scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
     format: Literal["md", "csv", "json"] = option("md", "how the table is printed")
+    plot: str | None = option(None, "draw quality against speed on this machine to this file", metavar="PNG")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,5 +1,6 @@
 """`rtsr eval`: PSNR and SSIM on a folder of pictures."""
 
+import sys
 from pathlib import Path
 
 from rtsr.cli.options import command as make_command
@@ -18,6 +19,11 @@ def run(options: Eval) -> None:
 
     rows = evaluate(Path(options.folder), parse_models(options.models), options.scale)
     print(FORMATS[options.format](rows))
+    if options.plot is not None:
+        from rtsr.jobs.eval_plot import plot
+
+        plot(rows, Path(options.plot))
+        print(f"quality against speed: {options.plot}", file=sys.stderr)
 
 
 command = make_command("eval", Eval, run)

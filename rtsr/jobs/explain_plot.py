@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rtsr.errors import UsageError
 from rtsr.jobs.explain import kernels, orientation, spectrum_db
+from rtsr.jobs.figure import COLOURS, new_figure, save_figure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,26 +19,17 @@ if TYPE_CHECKING:
 _FLOOR_DB = -50.0
 _CELL_IN = 2.35
 _HEAD_IN = 0.5
-_DPI = 130
 _CLEAR = 0.15
 """Below this the lines of a kernel have no direction worth a word."""
-_COLOURS = ("#0072b2", "#e69f00", "#cc79a7", "#009e73", "#56b4e9", "#d55e00", "#f0e442", "#999999")
-"""Okabe and Ito's, which most colour-blind people can tell apart."""
 
 
 def draw(name: str, filters: Filters, choice: Choice, output: Path) -> None:
     """Write the page as a PNG under its name when it is complete. Raises UsageError."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError(
-            "matplotlib is not installed, which draws the page", mend='pip install "rtsr[eval]"'
-        ) from error
     count = len(filters.value)
     columns = _columns(filters, choice)
     width_in = max(len(columns), 4) * _CELL_IN * 1.16
     rows_in = count * _CELL_IN, width_in / 4 * 0.95
-    figure = Figure(figsize=(width_in, sum(rows_in) + _HEAD_IN), layout="constrained", dpi=_DPI)
+    figure = new_figure((width_in, sum(rows_in) + _HEAD_IN))
     figure.suptitle(_headline(name, filters), fontsize=11)
     parts: Any = figure.subfigures(2, 1, height_ratios=rows_in)
     above, below = parts
@@ -47,14 +38,7 @@ def draw(name: str, filters: Filters, choice: Choice, output: Path) -> None:
         for row in range(count):
             paint(grid[row][column], row)
     _together(below, choice, filters.kind)
-    part = output.with_name(f"{output.stem}.part{output.suffix}")
-    try:
-        figure.savefig(part, format="png")
-        part.replace(output)
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}", mend="choose another place") from error
-    finally:
-        part.unlink(missing_ok=True)
+    save_figure(figure, output)
 
 
 def _headline(name: str, filters: Filters) -> str:
@@ -133,7 +117,7 @@ def _together(below: Any, choice: Choice, kind: str) -> None:  # noqa: ANN401
     grey = {"cmap": "gray", "vmin": 16 / 255, "vmax": 235 / 255, "bar": False}
     _image(first, choice.bicubic, "bicubic, for comparison", **grey)
     _image(second, choice.made, "what the network makes", **grey)
-    colours = ListedColormap([_COLOURS[number % len(_COLOURS)] for number in range(count)])
+    colours = ListedColormap([COLOURS[number % len(COLOURS)] for number in range(count)])
     winner = choice.share.argmax(axis=0)
     certain = (choice.share.max(axis=0) - 1 / count) / max(1 - 1 / count, 1e-6)
     painted = 1 - certain[..., None] * (1 - colours(winner)[..., :3])
