@@ -69,9 +69,10 @@ def version(package: str) -> str | None:
 def _openvino() -> dict[str, str] | None:
     """The device that runs networks, and in which precision; None where OpenVINO cannot be loaded."""
     try:
-        from rtsr.upscalers.openvino import PRECISION, describe
+        from rtsr.upscalers.openvino import describe, precisions
 
         device, _ = describe()
+        precision = precisions()
     except (ImportError, RuntimeError, BackendError):
         return None
-    return {"device": device, "precision": PRECISION}
+    return {"device": device, "precision": precision}

@@ -25,7 +25,7 @@ def _openvino(options: Upscale, info: StreamInfo) -> Upscaler:
 
     size = (info.width, info.height)
     engine = openvino.open_engine(card, size, options.threads)
-    badge = Badge(card.name, card.scale, "OpenVINO", openvino.describe()[0], openvino.PRECISION)
+    badge = Badge(card.name, card.scale, "OpenVINO", openvino.describe()[0], engine.precision)
     return LumaUpscaler(engine, Resampler(size, card.scale, info.color.siting, options.threads), badge)
 
 

@@ -1,7 +1,7 @@
-"""Networks on the CPU through OpenVINO: uint8 luma in and out, conversions inside the graph, float32 throughout.
+"""Networks on the CPU through OpenVINO: uint8 luma in and out, conversions inside the graph.
 
-Why float32: on a CPU with bf16 OpenVINO would take bf16 by itself; for the one-layer nets of today that is 1.3 times
-as fast and moves a fifth of all pixels by a level (docs/decisions/002-openvino-graph.md).
+One-layer networks run in float32, deeper ones in bf16 where the CPU has it, which OpenVINO would take for all of them;
+why, and what it costs: docs/decisions/002-openvino-graph.md.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,10 @@ from rtsr.frame import Plane
 from rtsr.models import ModelCard, verified_onnx
 from rtsr.upscalers.openvino_columns import COLUMNS, pack_columns, unpack_columns
 
-PRECISION = "f32"
+_Geometry = tuple[tuple[int, int], int, int]
+"""Width and height of a picture, scale, columns that the graph takes at a time."""
+EXACT = "f32"
+"""Of the reference and of one-layer networks."""
 
 
 def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "OpenVinoEngine":
@@ -34,19 +37,16 @@ def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "Ope
     width, height = size_wh
     model = _read(verified_onnx(card))
     packed = pack_columns(model, size_wh, card.scale)
-    if packed is None:
-        packed = _with_bytes(model, size_wh)
-        columns = 1
-    else:
-        columns = COLUMNS
+    columns, precision = (COLUMNS, EXACT) if packed is not None else (1, _fast_precision())
+    graph = packed if packed is not None else _with_bytes(model, size_wh)
     try:
-        request = _core().compile_model(packed, "CPU", _settings(threads)).create_infer_request()
+        request = _core().compile_model(graph, "CPU", _settings(threads, precision)).create_infer_request()
     except RuntimeError as error:
         raise BackendError(
             f"OpenVINO cannot compile {card.name} x{card.scale} for {width}x{height} ({error})",
             mend="use --backend bicubic, and report this with the output of `rtsr doctor`",
         ) from error
-    return OpenVinoEngine(request, size_wh, card.scale, columns)
+    return OpenVinoEngine(request, (size_wh, card.scale, columns), precision)
 
 
 def open_reference(card: ModelCard) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -54,7 +54,7 @@ def open_reference(card: ModelCard) -> Callable[[NDArray[np.float32]], NDArray[n
 
     The yardstick of every engine and of `rtsr eval`.
     """
-    compiled = _core().compile_model(_read(verified_onnx(card)), "CPU", _settings(0))
+    compiled = _core().compile_model(_read(verified_onnx(card)), "CPU", _settings(0, EXACT))
 
     def run(luma: NDArray[np.float32]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = compiled(luma[None, None])[0][0, 0]
@@ -68,6 +68,12 @@ def describe() -> tuple[str, str]:
     return str(_core().get_property("CPU", "FULL_DEVICE_NAME")).strip(), str(ov.get_version())
 
 
+def precisions() -> str:
+    """What networks run in here, in words."""
+    fast = _fast_precision()
+    return EXACT if fast == EXACT else f"{EXACT}, {fast} in networks of several layers"
+
+
 def _core() -> ov.Core:
     return ov.Core()
 
@@ -76,9 +82,14 @@ def _read(path: Path) -> ov.Model:
     return _core().read_model(path)
 
 
-def _settings(threads: int) -> dict[str, object]:
+def _fast_precision() -> str:
+    """What convolutions run in: bf16 where the CPU multiplies it, else float32."""
+    return "bf16" if "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else EXACT
+
+
+def _settings(threads: int, precision: str) -> dict[str, object]:
     settings: dict[str, object] = {
-        "INFERENCE_PRECISION_HINT": PRECISION,
+        "INFERENCE_PRECISION_HINT": precision,
         "PERFORMANCE_HINT": "LATENCY",
         "ENABLE_CPU_PINNING": False,  # decoder and encoder want the cores too
     }
@@ -93,15 +104,27 @@ def _with_bytes(model: ov.Model, size_wh: tuple[int, int]) -> ov.Model:
     for target in model.inputs[0].get_target_inputs():
         target.replace_source_output(scaled.output(0))
     made = model.outputs[0].get_node().input_value(0)
-    levels = ops.round(ops.clamp(ops.multiply(made, np.float32(255)), 0.0, 255.0), "half_to_even")
-    return ov.Model([ops.convert(levels, "u8")], [outer], model.friendly_name)
+    shuffle = made.get_node()
+    if shuffle.get_type_name() != "DepthToSpace":
+        return ov.Model([_levels(made)], [outer], model.friendly_name)
+    bytes_before = _levels(shuffle.input_value(0))  # the shuffle then moves a quarter of the memory
+    scale = shuffle.get_attributes()["block_size"]
+    packed = ov.Model([ops.depth_to_space(bytes_before, "depth_first", scale)], [outer], model.friendly_name)
+    packed.validate_nodes_and_infer_types()
+    return packed
+
+
+def _levels(luma: ov.Output) -> ov.Node:
+    """Float luma 0..1 to uint8, rounded to nearest."""
+    return ops.convert(ops.round(ops.clamp(ops.multiply(luma, np.float32(255)), 0.0, 255.0), "half_to_even"), "u8")
 
 
 class OpenVinoEngine:
     """One compiled network; see `LumaEngine`."""
 
-    def __init__(self, request: ov.InferRequest, size_wh: tuple[int, int], scale: int, columns: int) -> None:
-        width, height = size_wh
+    def __init__(self, request: ov.InferRequest, geometry: "_Geometry", precision: str) -> None:
+        (width, height), scale, columns = geometry
+        self.precision = precision
         self._request: ov.InferRequest | None = request
         self._width, self._scale, self._columns = width, scale, columns
         self._input = np.zeros((height, -(-width // columns) * columns), np.uint8)
