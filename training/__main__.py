@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import torch
 
 from rtsr.errors import RtsrError, UsageError, nearest
+from rtsr.models import parse_card, verified_path
+from rtsr.nets import open_net
+from rtsr.nets.ecbsr import PlainECBSR
 from training.card import describe, remeasure, write_card
 from training.export import write_files
-from training.recipe import read_recipe
+from training.recipe import CropRecipe, PatchRecipe, read_recipe
 from training.train import train
+from training.train_crops import Run, train_crops
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
+    from training.train import Trained
 
 _HERE = Path(__file__).parent
 _RECIPES = _HERE / "recipes"
@@ -25,8 +36,12 @@ _SHARED = _HERE.parent.parent / "shared" / "data"
 @click.option("--sets", type=Path, default=_SHARED / "eval", help="folder of Set5, Set14, BSD100 and Kodak24")
 @click.option("--out", type=Path, default=Path("runs"), help="where the files go; rtsr/models to ship them")
 @click.option("--scale", type=int, multiple=True, help="only this scale of the recipe's")
+@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="stop then; run it again to go on")
 @click.option("--measure-only", is_flag=True, help="RECIPE is a card in OUT: measure it again, train nothing")
-def command(recipe: str, data: Path, sets: Path, out: Path, scale: tuple[int, ...], measure_only: bool) -> None:  # noqa: FBT001, PLR0913
+def command(  # noqa: PLR0913 - one argument per option
+    recipe: str, data: Path, sets: Path, out: Path, scale: tuple[int, ...], max_minutes: float | None,
+    measure_only: bool,  # noqa: FBT001
+) -> None:  # fmt: skip
     """Train RECIPE, a TOML file or the bare name of one in training/recipes/."""
     torch.set_num_threads(1)  # more threads gain nothing at this size, and would change the last bits
     if measure_only:
@@ -35,13 +50,43 @@ def command(recipe: str, data: Path, sets: Path, out: Path, scale: tuple[int, ..
     path = find_recipe(recipe)
     plan = read_recipe(path)
     out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, out / f"{plan.name}.recipe.toml")
+    ends = time.monotonic() + 60.0 * (max_minutes or math.inf)
+    runs = []
     for one in scale or plan.scales:
-        trained = train(plan, one, data, click.echo)
         card = out / f"{plan.name}_x{one}.toml"
+        left_minutes = max((ends - time.monotonic()) / 60.0, 0.0)
+        runs.append(Run(data, card.with_suffix(".checkpoint"), _first_net(plan, one, out), left_minutes))
+        trained = _train(plan, one, runs[-1])
         write_card(card, describe(plan, trained, write_files(trained.net, card), data))
         click.echo(f"{card}  best step {trained.best_step}, {trained.seconds:.1f} s")
         remeasure(card, sets, click.echo)
-    shutil.copyfile(path, out / f"{plan.name}.recipe.toml")
+        if not trained.finished:
+            click.echo(f"stopped after {max_minutes:g} minutes; the same command goes on")
+            return
+    for run in runs:  # not before: a command that is given again must know which scales are done
+        run.checkpoint.unlink(missing_ok=True)
+
+
+def _train(plan: Recipe, scale: int, run: Run) -> Trained:
+    if isinstance(plan, CropRecipe):
+        return train_crops(plan, scale, run, click.echo)
+    if math.isfinite(run.max_minutes):
+        raise UsageError("an eSR network learns in half a minute, and in one go", mend="leave out --max-minutes")
+    return train(plan, scale, run.data, click.echo)
+
+
+def _first_net(plan: Recipe, scale: int, out: Path) -> PlainECBSR | None:
+    """The network of the recipe's first scale, when the one at `scale` is to start from it."""
+    if isinstance(plan, PatchRecipe) or not plan.warm_steps or scale == plan.scales[0]:
+        return None
+    card = out / f"{plan.name}_x{plan.scales[0]}.toml"
+    if not card.is_file():
+        raise UsageError(f"x{scale} starts from {card}, which is missing", mend=f"add --scale {plan.scales[0]}")
+    net = open_net(verified_path(parse_card(card), "safetensors"))
+    if not isinstance(net, PlainECBSR):
+        raise UsageError(f"{card} is of another network", mend="delete it, or choose another --out")
+    return net
 
 
 def find_recipe(name: str) -> Path:

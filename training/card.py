@@ -12,6 +12,7 @@ import torch
 
 from rtsr.jobs.evaluate import measure
 from rtsr.models import parse_card
+from rtsr.nets.ecbsr import Shape as EcbsrShape
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from training.recipe import Recipe
-    from training.train import Trained
+    from training.train import Net, Trained
 
 SETS = ("Set5", "Set14", "BSD100", "Kodak24")
 
@@ -34,12 +35,8 @@ def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Pat
     return {
         "name": recipe.name,
         "scale": shape.scale,
-        "net": "esr",
-        "kind": shape.kind,
-        "kernel_size": shape.kernel_size,
-        "channels": shape.channels,
-        "parameters": shape.parameters,
-        "folded_parameters": trained.net.weight.numel(),
+        "net": recipe.net,
+        **_numbers(trained.net),
         "macs_per_output_pixel": shape.macs_per_output_pixel,
         "receptive_field_px": shape.kernel_size,
         "sha256": sha256,
@@ -53,6 +50,25 @@ def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Pat
             "held_out_psnr_db": round(trained.held_out_psnr_db, 3),
             "torch": torch.__version__.partition("+")[0],
         },
+    }
+
+
+def _numbers(net: Net) -> dict[str, Any]:
+    """What only this kind of network has."""
+    shape = net.shape
+    if isinstance(shape, EcbsrShape):
+        return {
+            "blocks": shape.blocks,
+            "channels": shape.channels,
+            "parameters": shape.parameters,
+            "macs_per_input_pixel": shape.macs_per_input_pixel,
+        }
+    return {
+        "kind": shape.kind,
+        "kernel_size": shape.kernel_size,
+        "channels": shape.channels,
+        "parameters": shape.parameters,
+        "folded_parameters": sum(weight.numel() for weight in net.parameters()),
     }
 
 

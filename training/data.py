@@ -129,10 +129,10 @@ def bicubic_error(pair: Pair, scale: int) -> float:
 
 def _turn_parts(squares: Tensor) -> Tensor:
     """(N, n, n) to (N, n*n), an eighth of them under each symmetry of the square."""
-    return torch.cat([_turn(part, which).flatten(1) for which, part in enumerate(squares.chunk(8))])
+    return torch.cat([turn(part, which).flatten(1) for which, part in enumerate(squares.chunk(8))])
 
 
-def _turn(squares: Tensor, which: int) -> Tensor:
+def turn(squares: Tensor, which: int) -> Tensor:
     """One of the eight symmetries of the square, applied to the last two axes."""
     squares = squares.transpose(-1, -2) if which & 4 else squares
     return squares.flip([axis for axis, bit in ((-1, 1), (-2, 2)) if which & bit])

@@ -1,4 +1,8 @@
-"""What a training run is made of: a strict TOML file, read into one frozen dataclass."""
+"""What a training run is made of: a strict TOML file, read into one frozen dataclass.
+
+The key `net` says which: an eSR network learns from single pixels with their surroundings (`PatchRecipe`, also without
+the key), a convolution network from crops (`CropRecipe`).
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,10 @@ Kind = Literal["max", "tm", "tr"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recipe:
-    """One network at one or more scales, and how it is trained. Raises UsageError on an impossible number."""
+class PatchRecipe:
+    """One eSR network at one or more scales, and how it is trained. Raises UsageError on an impossible number."""
+
+    net: Literal["esr"] = "esr"
 
     name: str
     """The model's name, as in `esr-tm-k5c2`."""
@@ -57,11 +63,75 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.kernel_size < 5 or self.kernel_size % 2 == 0:
             raise UsageError(f"kernel_size = {self.kernel_size}", mend="it is odd, 5 or more: bicubic must fit in")
-        for key in ("channels", "held_out", "steps", "batch_px", "check_every"):
-            if getattr(self, key) < 1:
-                raise UsageError(f"{key} = {getattr(self, key)}", mend="it is a positive number")
-        if min(self.scales) < 2:
-            raise UsageError(f"scales = {list(self.scales)}", mend="each is 2 or more")
+        _refuse_impossible(self, ("channels", "held_out", "steps", "batch_px", "check_every"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CropRecipe:
+    """One convolution network at one or more scales, and how it is trained. Raises UsageError as `PatchRecipe`."""
+
+    net: Literal["ecbsr"]
+    """Module of `rtsr.nets`."""
+    name: str
+    """The model's name, as in `ecbsr-m4c16`."""
+    blocks: int
+    """M of the paper: blocks between the first and the last."""
+    channels: int
+    """C of the paper."""
+    scales: tuple[int, ...]
+
+    folders: tuple[str, ...]
+    """Folders of the training set to read; they differ in licence."""
+    held_out: int = 8
+    """Every so many photographs one is kept for choosing the checkpoint."""
+
+    seed: int = 0
+    steps: int = 50_000
+    warm_steps: int = 6000
+    """Steps at each scale but the first, which start from the first's network and a new last block; 0 = all anew."""
+    batch: int = 8
+    """Crops per step."""
+    crop_px: int = 48
+    """Side of what is learned from a crop, in low-resolution pixels; its surroundings come on top."""
+    loss: Literal["l1", "charbonnier", "l2"] = "charbonnier"
+    tail: float = 0.2
+    """Last part of the steps, in which the loss is l2, what PSNR measures, and the precision float32."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the convolutions; bfloat16 takes little more than half the time on a CPU that has it."""
+    rate: float = 2e-3
+    """Adam's peak learning rate for all blocks but the last."""
+    last_rate: float = 2e-3
+    """The same for the last block, which is new at a warm start."""
+    warm_up: float = 0.02
+    """Part of the steps in which the rate rises; then it falls to zero along a cosine."""
+    average: float = 0.999
+    """Decay per step of the moving average that is validated and kept."""
+    check_every: int = 1000
+    """Steps between two looks at the held-out photographs, and between two checkpoints."""
+
+    def __post_init__(self) -> None:
+        positive = ("blocks", "channels", "held_out", "steps", "batch", "crop_px", "check_every")
+        _refuse_impossible(self, positive)
+        if self.warm_steps < 0:
+            raise UsageError(f"warm_steps = {self.warm_steps}", mend="it is 0 or a positive number")
+        if not 0.0 <= self.tail <= 1.0:
+            raise UsageError(f"tail = {self.tail}", mend="it is a part of the steps, 0 to 1")
+
+
+Recipe = PatchRecipe | CropRecipe
+RECIPES: dict[str, type[PatchRecipe] | type[CropRecipe]] = {"esr": PatchRecipe, "ecbsr": CropRecipe}
+"""What a recipe is read into, by its key `net`."""
+
+
+def _refuse_impossible(recipe: Recipe, positive: tuple[str, ...]) -> None:
+    for key in positive:
+        if getattr(recipe, key) < 1:
+            raise UsageError(f"{key} = {getattr(recipe, key)}", mend="it is a positive number")
+    if min(recipe.scales) < 2:
+        raise UsageError(f"scales = {list(recipe.scales)}", mend="each is 2 or more")
+    for key in ("warm_up", "average"):
+        if not 0.0 <= getattr(recipe, key) < 1.0:
+            raise UsageError(f"{key} = {getattr(recipe, key)}", mend="it is 0 or more, and less than 1")
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -70,15 +140,19 @@ def read_recipe(path: Path) -> Recipe:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read as a recipe: {error}", mend="see training/recipes/") from error
-    known = {field.name: field for field in fields(Recipe)}
+    net = table.get("net", "esr")
+    if net not in RECIPES:
+        raise UsageError(f"{path.name}: net = {net!r}", mend=nearest(str(net), RECIPES))
+    kind = RECIPES[net]
+    known = {field.name: field for field in fields(kind)}
     for key in table:
         if key not in known:
             raise UsageError(f"{path.name} has the unknown key {key!r}", mend=nearest(key, known))
     for key, field in known.items():
         if key not in table and field.default is MISSING:
             raise UsageError(f"{path.name} does not say {key!r}", mend=f"add a line `{key} = ...`")
-    types = get_type_hints(Recipe)
-    return Recipe(**{key: _typed(path.name, key, value, types[key]) for key, value in table.items()})
+    types = get_type_hints(kind)
+    return kind(**{key: _typed(path.name, key, value, types[key]) for key, value in table.items()})
 
 
 def _typed(where: str, key: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 - TOML holds anything

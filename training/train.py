@@ -1,4 +1,4 @@
-"""One network, trained: the loop from top to bottom."""
+"""One eSR network, trained on patches: the loop from top to bottom."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from rtsr.nets.ecbsr import PlainECBSR
 from rtsr.nets.esr import FoldedESR, Shape, fold, mix
 from training.data import Pair, Patches, list_photographs, load_pair, split
 from training.whiten import WhitenedESR, whitening
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from training.recipe import Recipe
+    from training.recipe import PatchRecipe
 
+Net = FoldedESR | PlainECBSR
 _WHITENING_PX = 200_000
 
 
@@ -26,16 +28,18 @@ _WHITENING_PX = 200_000
 class Trained:
     """A finished network and how it came about."""
 
-    net: FoldedESR
+    net: Net
     held_out_psnr_db: float
     """Mean over the held-out crops."""
     best_step: int
     crops_learned: int
     crops_held_out: int
     seconds: float
+    finished: bool = True
+    """False when a time limit stopped it."""
 
 
-def train(recipe: Recipe, scale: int, data: Path, tell: Callable[[str], None]) -> Trained:
+def train(recipe: PatchRecipe, scale: int, data: Path, tell: Callable[[str], None]) -> Trained:
     """Train `recipe` at one scale on the pictures below `data`. The same recipe gives the same bits on one machine."""
     photographs = list_photographs(data, recipe.folders)
     to_learn, to_check = split(photographs, recipe.held_out)
@@ -52,7 +56,7 @@ def train(recipe: Recipe, scale: int, data: Path, tell: Callable[[str], None]) -
     rates = (recipe.value_rate, recipe.attention_rate)
     learned = [one for one in zip((net.value, net.attention), rates, strict=True) if one[0].numel()]
     adam = torch.optim.Adam([{"params": [weight], "lr": rate} for weight, rate in learned])
-    pace = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _pace(step / recipe.steps, recipe.warm_up))
+    pace = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: cosine(step / recipe.steps, recipe.warm_up))
 
     best: tuple[float, int, FoldedESR] | None = None
     for step in range(1, recipe.steps + 1):
@@ -60,7 +64,7 @@ def train(recipe: Recipe, scale: int, data: Path, tell: Callable[[str], None]) -
         planes = (seen @ net.filters().T).reshape(-1, shape.plain_planes, shape.phases)
         loss = ((mix(shape, planes) - truth).square() * weight).mean()
         adam.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
         pace.step()
         follow = min(recipe.average, step / (step + 10))
@@ -81,7 +85,7 @@ def train(recipe: Recipe, scale: int, data: Path, tell: Callable[[str], None]) -
 
 
 @torch.no_grad()
-def check(net: FoldedESR, pairs: list[Pair]) -> float:
+def check(net: Net, pairs: list[Pair]) -> float:
     """Mean PSNR in dB over pictures, borders of `scale` pixels cut, peak 255."""
     edge = net.shape.scale
     total = 0.0
@@ -92,7 +96,7 @@ def check(net: FoldedESR, pairs: list[Pair]) -> float:
     return total / len(pairs)
 
 
-def _pace(done: float, warm_up: float) -> float:
+def cosine(done: float, warm_up: float) -> float:
     """The learning rate's factor, 0..1, when `done` of the steps are behind."""
     if done < warm_up:
         return done / warm_up

@@ -27,6 +27,8 @@ MODELS: dict[str, tuple[int, ...]] = {
     "esr-tm-k7c4": (2, 3, 4),
     "esr-tr-k5c2": (2, 3, 4),
     "esr-max-k7c3": (2, 3, 4),
+    "ecbsr-m4c8": (2, 3, 4),
+    "ecbsr-m4c16": (2, 3, 4),
 }
 """Every shipped model and its scales, in the order in which tables show them."""
 FileKind = Literal["onnx", "safetensors"]

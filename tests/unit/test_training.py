@@ -14,11 +14,11 @@ from rtsr.models import parse_card, verified_path
 from rtsr.nets import open_net
 from training.__main__ import command, find_recipe
 from training.data import Patches, list_photographs, load_pair, split
-from training.recipe import Recipe, read_recipe
+from training.recipe import PatchRecipe, read_recipe
 from training.train import check, train
 from training.whiten import whitening
 
-TINY = Recipe(
+TINY = PatchRecipe(
     name="tiny", kind="tm", kernel_size=5, channels=2, scales=(2,), folders=("cc0",), held_out=2,
     steps=60, batch_px=512, check_every=20, average=0.9,
 )  # fmt: skip
@@ -112,7 +112,11 @@ def test_crops_of_one_photograph_stay_on_one_side(photographs: Path) -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_shipped_recipes_are_read(path: Path) -> None:
     recipe = read_recipe(path)
-    assert recipe.name == path.stem == f"esr-{recipe.kind}-k{recipe.kernel_size}c{recipe.channels}"
+    if recipe.net == "esr":
+        name = f"esr-{recipe.kind}-k{recipe.kernel_size}c{recipe.channels}"
+    else:
+        name = f"{recipe.net}-m{recipe.blocks}c{recipe.channels}"
+    assert recipe.name == path.stem == name
 
 
 @pytest.mark.parametrize(
@@ -123,6 +127,9 @@ def test_shipped_recipes_are_read(path: Path) -> None:
         ("steps = true", "of type int"),
         ("steps = 0", "positive"),
         ("seed", "cannot be read"),
+        ('net = "ecbs"', "did you mean ecbsr"),
+        ('net = "ecbsr"', "unknown key 'kind'"),
+        ("average = 1.0", "less than 1"),
     ],
 )
 def test_a_wrong_line_is_refused_with_its_mend(tmp_path: Path, line: str, words: str) -> None:
