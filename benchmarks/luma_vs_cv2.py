@@ -1,6 +1,7 @@
 """eSR-TM K5C2 on luma, 8 bit in and out, against OpenCV's cubic resize: `python -m benchmarks.luma_vs_cv2`.
 
-The product's own OpenVINO engine; both on one thread, in turns; the ratio of each round's medians, and their median.
+The product's own OpenVINO engine; both on one thread if not said otherwise, in turns; the ratio of each
+round's medians, and their median.
 """
 
 import argparse
@@ -25,7 +26,8 @@ def main() -> None:
     parser.add_argument("--model", default="esr-tm-k5c2")
     parser.add_argument("--size", default="960x540")
     parser.add_argument("--scale", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1, help="of both")
+    parser.add_argument("--threads", type=int, default=1, help="of ours")
+    parser.add_argument("--cv2-threads", type=int, help="of OpenCV; as many as ours if not given")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=20, help="of each per round")
     options = parser.parse_args()
@@ -33,7 +35,8 @@ def main() -> None:
         luma = next(source.frames()).y
     height, width = luma.shape
     larger = (width * options.scale, height * options.scale)
-    cv2.setNumThreads(options.threads)
+    cv2_threads = options.cv2_threads or options.threads
+    cv2.setNumThreads(cv2_threads)
     with closing(open_engine(find_model(options.model, options.scale), (width, height), options.threads)) as engine:
 
         def ours() -> None:
@@ -48,9 +51,9 @@ def main() -> None:
     cubic_ms, ours_ms = np.array(rounds[1:]).T  # the first one warms up
     ratios = ours_ms / cubic_ms
     print(machine.line())
-    print(f"{options.size} -> {larger[0]}x{larger[1]} luma uint8, {options.threads} thread(s), {options.rounds} rounds")
-    print(f"cv2.resize INTER_CUBIC ({cv2.__version__}): {np.median(cubic_ms):.3f} ms")
-    print(f"{options.model} on OpenVINO: {np.median(ours_ms):.3f} ms")
+    print(f"{options.size} -> {larger[0]}x{larger[1]} luma uint8, {options.rounds} rounds")
+    print(f"cv2.resize INTER_CUBIC ({cv2.__version__}), {cv2_threads} thread(s): {np.median(cubic_ms):.3f} ms")
+    print(f"{options.model} on OpenVINO, {options.threads} thread(s): {np.median(ours_ms):.3f} ms")
     print(f"ratio: {np.median(ratios):.2f} [{ratios.min():.2f} to {ratios.max():.2f}], target at most {TARGET:g}")
 
 

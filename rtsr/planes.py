@@ -7,7 +7,7 @@ import numpy as np
 from rtsr.frame import Plane
 
 
-def plane_view(plane: Any, width: int | None = None, height: int | None = None) -> Plane:  # noqa: ANN401
+def plane_view(plane: Any, width: int | None = None, height: int | None = None) -> Plane:  # noqa: ANN401 - PyAV stops at its doors
     """A view of `plane`, no copy; it keeps the picture alive.
 
     Args:
@@ -19,7 +19,7 @@ def plane_view(plane: Any, width: int | None = None, height: int | None = None) 
     return rows[: plane.height if height is None else height, : plane.width if width is None else width]
 
 
-def fill_plane(plane: Any, pixels: Plane) -> None:  # noqa: ANN401
+def fill_plane(plane: Any, pixels: Plane) -> None:  # noqa: ANN401 - as above
     """Copy `pixels` into a plane that is as large or larger, repeating their last column and row into the rest.
 
     Args:

@@ -68,7 +68,7 @@ def _columns(filters: Filters, choice: Choice) -> list[Any]:
 
 
 def _kernel_column(letter: str, spread: NDArray[np.float32], bound: float) -> Any:  # noqa: ANN401 - matplotlib's types stop here
-    def paint(axes: Any, row: int) -> None:  # noqa: ANN401
+    def paint(axes: Any, row: int) -> None:  # noqa: ANN401 - matplotlib's
         angle_deg, clear = orientation(spread[row])
         words = f"lines at {angle_deg:.0f}°, {clear:.0%} clear" if clear >= _CLEAR else "no direction"
         _image(
@@ -84,10 +84,10 @@ def _kernel_column(letter: str, spread: NDArray[np.float32], bound: float) -> An
     return paint
 
 
-def _spectrum_column(letter: str, spread: NDArray[np.float32], against: tuple[float, int]) -> Any:  # noqa: ANN401
+def _spectrum_column(letter: str, spread: NDArray[np.float32], against: tuple[float, int]) -> Any:  # noqa: ANN401 - matplotlib's
     reference, scale = against
 
-    def paint(axes: Any, row: int) -> None:  # noqa: ANN401
+    def paint(axes: Any, row: int) -> None:  # noqa: ANN401 - matplotlib's
         level = spectrum_db(spread[row], reference)
         box = (-0.5, 0.5, 0.5, -0.5)
         _image(axes, level, f"spectrum of ${letter}_{row + 1}$, dB", cmap="magma", vmin=_FLOOR_DB, vmax=5, extent=box)
@@ -98,8 +98,8 @@ def _spectrum_column(letter: str, spread: NDArray[np.float32], against: tuple[fl
     return paint
 
 
-def _share_column(kind: str, share: NDArray[np.float32]) -> Any:  # noqa: ANN401
-    def paint(axes: Any, row: int) -> None:  # noqa: ANN401
+def _share_column(kind: str, share: NDArray[np.float32]) -> Any:  # noqa: ANN401 - matplotlib's
+    def paint(axes: Any, row: int) -> None:  # noqa: ANN401 - matplotlib's
         words = "taken at" if kind == "max" else "mean"
         title = f"$p_{row + 1}$ on the picture, {words} {share[row].mean():.0%}"
         _image(axes, share[row], title, cmap="viridis", vmin=0, vmax=1)
@@ -107,7 +107,7 @@ def _share_column(kind: str, share: NDArray[np.float32]) -> Any:  # noqa: ANN401
     return paint
 
 
-def _together(below: Any, choice: Choice, kind: str) -> None:  # noqa: ANN401
+def _together(below: Any, choice: Choice, kind: str) -> None:  # noqa: ANN401 - matplotlib's
     """Result, who wins where, and what differs from bicubic."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
@@ -130,7 +130,7 @@ def _together(below: Any, choice: Choice, kind: str) -> None:  # noqa: ANN401
     _image(fourth, difference, "network minus bicubic, levels of 255", cmap="RdBu_r", vmin=-bound, vmax=bound)
 
 
-def _image(axes: Any, values: NDArray[Any], title: str, **how: Any) -> None:  # noqa: ANN401
+def _image(axes: Any, values: NDArray[Any], title: str, **how: Any) -> None:  # noqa: ANN401 - matplotlib's
     """One picture with its title and, without `bar=False`, its colour bar."""
     bar = how.pop("bar", True)
     shown = axes.imshow(values, **how)
@@ -141,7 +141,7 @@ def _image(axes: Any, values: NDArray[Any], title: str, **how: Any) -> None:  # 
         _bar(axes, shown)
 
 
-def _bar(axes: Any, shown: Any) -> Any:  # noqa: ANN401
+def _bar(axes: Any, shown: Any) -> Any:  # noqa: ANN401 - matplotlib's
     bar = axes.figure.colorbar(shown, ax=axes, shrink=0.8, fraction=0.05, pad=0.02)
     bar.ax.tick_params(labelsize=7)
     return bar

@@ -23,7 +23,7 @@ def new_figure(size_in: tuple[float, float]) -> Any:  # noqa: ANN401 - matplotli
     return Figure(figsize=size_in, layout="constrained", dpi=_DPI)
 
 
-def save_figure(figure: Any, output: Path) -> None:  # noqa: ANN401
+def save_figure(figure: Any, output: Path) -> None:  # noqa: ANN401 - matplotlib's
     """Write `figure` as a PNG. Raises UsageError where that cannot be."""
     part = output.with_name(f"{output.stem}.part{output.suffix}")
     try:

@@ -5,6 +5,7 @@ why, and what it costs: docs/decisions/002-openvino-graph.md.
 """
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,7 @@ def precisions() -> str:
     return EXACT if fast == EXACT else f"{EXACT}, {fast} in networks of several layers"
 
 
+@cache
 def _core() -> ov.Core:
     return ov.Core()
 

@@ -150,8 +150,7 @@ class Player(QObject):
         """End the run and wait for its threads. Safe to call twice."""
         self._closed = True
         if not self._started:
-            for stage in (self._run.pipeline.source, self._run.pipeline.upscaler, self._run.pipeline.sink):
-                stage.close()
+            self._run.pipeline.close()
             return
         self._playback.halt()
         self._playback.wait()

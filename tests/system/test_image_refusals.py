@@ -10,26 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from rtsr.cli import main
-
-
-def _run(*arguments: str | Path) -> int:
-    return main(["image", *map(str, arguments)])
-
-
-def _mode_and_size(path: Path) -> tuple[str, tuple[int, int]]:
-    with Image.open(path) as image:
-        return image.mode, image.size
-
-
-def _noise(*shape: int, peak: int = 255) -> np.ndarray:
-    kind = np.uint16 if peak > 255 else np.uint8
-    return np.random.default_rng(0).integers(0, peak + 1, shape).astype(kind)
+from tests.system.pictures import mode_and_size, noise, run
 
 
 def _deep_png(colour_type: int, channels: int) -> bytes:
     """A 16-bit PNG of 8x8, which Pillow cannot write."""
-    rows = b"".join(b"\0" + _noise(8 * channels, peak=65535).astype(">u2").tobytes() for _ in range(8))
+    rows = b"".join(b"\0" + noise(8 * channels, peak=65535).astype(">u2").tobytes() for _ in range(8))
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
@@ -41,7 +27,7 @@ def _deep_png(colour_type: int, channels: int) -> bytes:
 
 def _refused(capsys: pytest.CaptureFixture[str], code: int, words: str, *arguments: str | Path) -> None:
     capsys.readouterr()
-    assert _run(*arguments) == code
+    assert run(*arguments) == code
     told = capsys.readouterr().err
     assert words in told
     assert "fault of rtsr" not in told
@@ -57,7 +43,7 @@ def test_deep_colour_is_refused_not_reduced(
 
 
 def test_what_is_not_grey_or_rgb_or_one_picture_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = (Image.fromarray(_noise(8, 8, 3)), Image.new("RGB", (8, 8)))
+    first, second = (Image.fromarray(noise(8, 8, 3)), Image.new("RGB", (8, 8)))
     first.convert("CMYK").save(tmp_path / "print.jpg")
     first.save(tmp_path / "moving.webp", save_all=True, append_images=[second])
     Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "float.tif")
@@ -67,9 +53,9 @@ def test_what_is_not_grey_or_rgb_or_one_picture_is_refused(tmp_path: Path, capsy
 
 
 def test_what_the_output_cannot_hold_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    colour, out = Image.fromarray(_noise(8, 8, 3)), tmp_path / "out"
-    Image.fromarray(_noise(8, 8, 4)).save(tmp_path / "alpha.png")
-    Image.fromarray(_noise(8, 8, peak=65535)).save(tmp_path / "deep.png")
+    colour, out = Image.fromarray(noise(8, 8, 3)), tmp_path / "out"
+    Image.fromarray(noise(8, 8, 4)).save(tmp_path / "alpha.png")
+    Image.fromarray(noise(8, 8, peak=65535)).save(tmp_path / "deep.png")
     colour.save(
         tmp_path / "profile.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     )
@@ -77,13 +63,13 @@ def test_what_the_output_cannot_hold_is_refused(tmp_path: Path, capsys: pytest.C
     _refused(capsys, 2, "cannot hold 16 bits", tmp_path / "deep.png", out.with_suffix(".webp"))
     _refused(capsys, 2, "cannot hold a colour profile", tmp_path / "profile.png", out.with_suffix(".bmp"))
     assert not list(tmp_path.glob("out*"))
-    assert _run(tmp_path / "alpha.png", out.with_suffix(".webp")) == 0
-    assert _mode_and_size(out.with_suffix(".webp"))[0] == "RGBA"
+    assert run(tmp_path / "alpha.png", out.with_suffix(".webp")) == 0
+    assert mode_and_size(out.with_suffix(".webp"))[0] == "RGBA"
 
 
 def test_bad_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture, out = tmp_path / "in.png", tmp_path / "out.png"
-    Image.fromarray(_noise(8, 8, 3)).save(picture)
+    Image.fromarray(noise(8, 8, 3)).save(picture)
     before = picture.read_bytes()
     _refused(capsys, 3, "there is no", tmp_path / "absent.png", out)
     _refused(capsys, 2, "is the input itself", picture, picture, "-y")
@@ -101,11 +87,11 @@ def test_bad_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _refused(capsys, 2, "add -y", picture, out)
     assert out.read_bytes() == b"mine"
     assert picture.read_bytes() == before
-    assert _run(picture, out, "-y") == 0
-    assert _run(picture, out.parent / "folder.png", "-y") == 0
+    assert run(picture, out, "-y") == 0
+    assert run(picture, out.parent / "folder.png", "-y") == 0
     (tmp_path / "empty").mkdir()
     _refused(capsys, 3, "there is no picture in", tmp_path / "empty", tmp_path / "results")
-    assert _run(picture, tmp_path / "empty") == 0, "into a folder, under the input's name"
+    assert run(picture, tmp_path / "empty") == 0, "into a folder, under the input's name"
     assert (tmp_path / "empty" / "in.png").exists()
 
 
@@ -115,7 +101,7 @@ def broken(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name in "abc":
-        Image.fromarray(_noise(24, 24, 3)).save(folder / f"{name}.png")
+        Image.fromarray(noise(24, 24, 3)).save(folder / f"{name}.png")
     whole = (folder / "b.png").read_bytes()
     (folder / "b.png").write_bytes(whole[: len(whole) // 2])
     return folder
@@ -150,7 +136,7 @@ def test_an_existing_output_in_the_folder_stops_before_anything_is_written(
 def test_a_disk_that_does_not_take_it_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int, code: int
 ) -> None:
-    Image.fromarray(_noise(8, 8, 3)).save(tmp_path / "in.png")
+    Image.fromarray(noise(8, 8, 3)).save(tmp_path / "in.png")
 
     def full(self: Image.Image, place: Path, *rest: Any, **more: Any) -> None:
         place.write_bytes(b"half")
