@@ -82,9 +82,9 @@ class Bench:
 class Eval:
     """Options of `rtsr eval`."""
 
-    folder: str = argument("DIR")
+    folders: tuple[str, ...] = argument("DIR...")
     models: str = option("all", "comma list of networks, or all; bicubic is always there", metavar="NAMES")
-    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
+    scales: str = option("2", "comma list of output side over input side", "--scale", "-s", metavar="N,...")
     format: Literal["md", "csv", "json"] = option("md", "how the table is printed")
     plot: str | None = option(None, "draw quality against speed on this machine to this file", metavar="PNG")
 
@@ -130,6 +130,25 @@ class Models:
     """Options of `rtsr models`."""
 
     format: Literal["md", "csv", "json"] = option("md", "how the table is printed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportModel:
+    """Options of `rtsr models import`."""
+
+    file: str = argument("FILE", "-i")
+    name: str = argument("NAME", "--name")
+    scale: int | None = option(None, "output side over input side [default: found out]", "--scale", "-s", metavar="N")
+    licence: str = option("unknown", "what its maker lets you do with it, for the card", metavar="TEXT")
+    replace: bool = option(False, "replace your model of that name and scale")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoveModel:
+    """Options of `rtsr models remove`."""
+
+    name: str = argument("NAME", "--name")
+    scale: int | None = option(None, "only this scale [default: all]", "--scale", "-s", metavar="N")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,7 +40,7 @@ def command(name: str, options: type[O], run: Callable[[O], int | None]) -> clic
     def invoke(**given: Any) -> int:  # noqa: ANN401 - click hands over what the fields ask for
         for field in fields(options):  # type: ignore[arg-type]
             by_flag = given.pop(_flag_twin(field), None)
-            if "argument" in field.metadata and given[field.name] is None:
+            if "argument" in field.metadata and given[field.name] in (None, ()):
                 if by_flag is None:
                     raise click.UsageError(f"{field.metadata['argument']} is missing; see `rtsr {name} --help`")
                 given[field.name] = by_flag
@@ -60,7 +60,7 @@ def _parameters(field: "Field[Any]", kind: Any) -> list[click.Parameter]:  # noq
     flags: tuple[str, ...] = field.metadata["flags"]
     if "argument" in field.metadata:
         name = field.metadata["argument"]
-        place = click.Argument([field.name], metavar=name, required=False)
+        place = click.Argument([field.name], metavar=name, required=False, nargs=-1 if kind == tuple[str, ...] else 1)
         if not flags:
             return [place]
         return [place, click.Option([_flag_twin(field), *flags], metavar=name, help="the same, by flag")]

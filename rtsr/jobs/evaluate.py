@@ -7,13 +7,12 @@ wide as the scale left out. Bicubic stands in every table, made as papers make i
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rtsr.errors import SourceError
-from rtsr.jobs.table import csv_text, json_text, markdown
 from rtsr.metrics import luma, modcrop, psnr_db, shave, ssim
 from rtsr.models import ModelCard, find_model
 from rtsr.resample import bicubic_downscale, bicubic_upscale
@@ -128,22 +127,3 @@ def _score(truth: NDArray[np.float64], guess: NDArray[np.float64], scale: int) -
     """PSNR in dB, the same of the rounded guess, and SSIM, of two (H, W) lumas, 0..255."""
     truth, guess = shave(truth, scale), shave(guess, scale)
     return psnr_db(truth, guess), psnr_db(truth, np.rint(guess)), ssim(truth, guess)
-
-
-def as_markdown(rows: Sequence[Row]) -> str:
-    """A table for people, with the gain over bicubic."""
-    base = {(row.dataset, row.scale): row.psnr_db for row in rows if row.model == BASELINE}
-    lines = [["model", "dataset", "scale", "PSNR dB", "over bicubic", "PSNR as uint8", "SSIM"]]
-    for row in rows:
-        gain = row.psnr_db - base[row.dataset, row.scale]
-        numbers = f"{row.psnr_db:.2f}", f"{gain:+.2f}", f"{row.psnr_uint8_db:.2f}", f"{row.ssim:.4f}"
-        lines.append([row.model, row.dataset, f"x{row.scale}", *numbers])
-    return markdown(lines, left=3)
-
-
-FORMATS: dict[str, Callable[[Sequence[Row]], str]] = {
-    "md": as_markdown,
-    "csv": lambda rows: csv_text([asdict(row) for row in rows]),
-    "json": lambda rows: json_text([asdict(row) for row in rows]),
-}
-"""How rows become text, by the name of the format."""

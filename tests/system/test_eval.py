@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 
 from rtsr.cli import main
 from rtsr.errors import SourceError, UsageError
+from rtsr.jobs.eval_plot import plot
+from rtsr.jobs.eval_report import report
 from rtsr.jobs.evaluate import evaluate, list_pictures
 from rtsr.models import MODELS, find_model, parse_models
 
@@ -74,8 +77,72 @@ def test_the_command_prints_every_format(pictures: Path, capsys: pytest.CaptureF
     assert [row["psnr_db"] for row in csv.DictReader(io.StringIO(printed["csv"]))] == [
         str(row["psnr_db"]) for row in rows
     ]
-    assert len(printed["md"].splitlines()) == 4
-    assert len({len(line) for line in printed["md"].splitlines()}) == 1
+    table, legend = printed["md"].split("\n\n")
+    assert len(table.splitlines()) == 4
+    assert len({len(line) for line in table.splitlines()}) == 1
+    assert "threads" in legend
+    assert "1920x1080" in legend
+
+
+def test_cost_and_time_stand_beside_quality(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", str(pictures), "--models", "esr-tr-k5c2", "--format", "json"]) == 0
+    bicubic, row = json.loads(capsys.readouterr().out)
+    card = find_model("esr-tr-k5c2", 2)
+    assert row["parameters"] == card.parameters
+    assert row["full_hd_gmac"] == pytest.approx(card.macs_per_output_pixel * 1920 * 1080 / 1e9)
+    assert row["full_hd_p50_ms"] > 0
+    assert row["threads"] >= 1
+    assert (row["watts"] is None) == (row["rail"] is None)
+    assert bicubic["parameters"] == 0
+
+
+def test_several_folders_and_scales_and_their_figure(pictures: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / pictures.name
+    other.mkdir(parents=True)
+    Image.effect_noise((60, 60), 50).save(other / "noise.png")
+    lines = report([pictures, other], "esr-tm-k5c2", [2, 3, 2])
+    assert [(line.quality.model, line.quality.scale) for line in lines] == [
+        (name, scale) for scale in (2, 3) for _ in range(2) for name in ("bicubic", "esr-tm-k5c2")
+    ]
+    assert [line.quality.images for line in lines[::2]] == [2, 1, 2, 1]
+    assert {line.speed.width * line.speed.scale for line in lines} == {1920}
+    plot(lines, tmp_path / "one.png")
+    plot([replace(line, speed=replace(line.speed, watts=20.0, rail="board")) for line in lines], tmp_path / "two.png")
+    with Image.open(tmp_path / "one.png") as one, Image.open(tmp_path / "two.png") as two:
+        assert one.height == two.height, "a row for each scale"
+        assert 2 * one.width == two.width, "energy beside speed where power is measured"
+        assert len(np.unique(np.asarray(one.convert("RGB")).reshape(-1, 3), axis=0)) > 100
+
+
+def test_the_command_takes_several_of_both(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(pictures)
+    assert main(["eval", folder, folder, "--models", "bicubic", "--scale", "2,4", "--format", "json"]) == 0
+    assert [row["scale"] for row in json.loads(capsys.readouterr().out)] == [2, 2, 4, 4]
+    for wish, words in ((["eval"], "DIR... is missing"), (["eval", folder, "--scale", "2,x"], "no list of scales")):
+        assert main(wish) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_all_models_are_those_that_have_the_scale(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rtsr.models.MODELS", {"bicubic": (2, 3, 4), "esr-tm-k5c2": (2,)})
+    assert [line.quality.model for line in report([pictures], "all", [3])] == ["bicubic"]
+    with pytest.raises(UsageError, match="no scale 3"):
+        report([pictures], "esr-tm-k5c2", [3])
+
+
+def test_a_bad_wish_is_told_before_anything_is_measured(pictures: Path) -> None:
+    with pytest.raises(SourceError, match="absent"):
+        report([pictures, pictures / "absent"], "all", [2])
+    with pytest.raises(UsageError, match="no scale 7"):
+        report([pictures], "all", [2, 7])
+    with pytest.raises(UsageError, match="nothing is named"):
+        report([], "all", [2])
+
+
+def test_a_figure_that_cannot_be_written_is_one_sentence(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wish = ["eval", str(pictures), "--models", "bicubic", "--plot", str(pictures / "no" / "figure.png")]
+    assert main(wish) == 2
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_equal_pictures_are_valid_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
