@@ -7,10 +7,11 @@ from rtsr.config import Explain
 
 
 def run(options: Explain) -> None:
-    """Draw what an edge-SR network has learned: kernels, spectra, templates, and how it chooses on a picture.
+    """Draw what a network has learned: filters, spectra, what it looks at, and what it adds to bicubic on a picture.
 
-    A row for each candidate with its upsampling kernel V (and query Q, template K), the spectra, and where it is
-    chosen; below, the result and what it adds to bicubic. Needs rtsr[eval].
+    Of edge-SR, a row for each candidate: its upsampling kernel V (and query Q, template K), the spectra, and where it
+    is chosen. Of any other network: the filters of its first layer, and its receptive field, measured by changing
+    single pixels of the picture, beside the square that its layers allow. Needs rtsr[eval].
     """
     from rtsr.jobs.explain import explain
 

@@ -1,33 +1,40 @@
-"""`rtsr explain`: what an edge-SR network has learned: filters, their spectra, its choices on a picture.
+"""`rtsr explain`: what a network has learned: filters, their spectra, and what it does to a picture. No torch.
 
-The network makes C candidate pictures and chooses between them per pixel (`rtsr.nets.esr`). Here the phases of each
-filter are put together again into the one kernel that an input pixel spreads over the output. Plain numpy: no torch.
+An edge-SR network of one layer makes C candidate pictures and chooses between them per pixel (`rtsr.nets.esr`). Here
+the phases of each filter are put together again into the one kernel that an input pixel spreads over the output. Of
+other networks, `rtsr.jobs.explain_plain` shows what can be shown of any.
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rtsr.errors import BackendError, UsageError
 from rtsr.jobs.evaluate import read_picture
 from rtsr.metrics import luma
-from rtsr.models import MODELS, ModelCard, find_model, verified_path
-from rtsr.nets import SHAPE, WEIGHT
+from rtsr.models import ModelCard, find_model, verified_path
+from rtsr.nets import SHAPE
 from rtsr.resample import bicubic_enlarge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from rtsr.config import Explain
 
+_WEIGHT = "weight"
+"""The one tensor in the file of an edge-SR network, as `rtsr.nets.esr` names it."""
 _SHOWN_PX = 256
 """Output pixels on a side of what is looked at, from the middle of the picture: the page shows each of them."""
+_FIELD_PX = 192
+"""Input pixels on a side of what the receptive field is measured on."""
 _SPECTRUM = 256
 _PATTERN = "pattern:256x256"
 
@@ -61,20 +68,43 @@ def explain(options: Explain) -> Path:
     """Draw it to a PNG, and return its path.
 
     Raises:
-        UsageError: there is no such model or it is no edge-SR network, matplotlib or safetensors is missing, or the
-            output exists or cannot be.
+        UsageError: there is no such model or it is no network, matplotlib or safetensors is missing, or the output
+            exists or cannot be.
         SourceError: the picture cannot be read.
         BackendError: the model's file is damaged.
     """
     output = Path(options.output)
     _refuse_place(output, options)
-    filters = read_filters(find_model(options.model, options.scale))
-    side = _SHOWN_PX // options.scale
-    y = middle(_luma(Path(options.image)), side) if options.image is not None else _pattern(side)
+    card = find_model(options.model, options.scale)
+    if card.onnx is None:
+        raise UsageError(f"{card.name} has learned nothing", mend="choose a network, see `rtsr models`")
+    shown = _picture(options.image, _SHOWN_PX // card.scale)
+    if card.net == "esr":
+        _explain_esr(card, shown, output)
+    else:
+        _explain_plain(card, (shown, _picture(options.image, _FIELD_PX)), output)
+    return output
+
+
+def _explain_esr(card: ModelCard, y: NDArray[np.float32], output: Path) -> None:
+    filters = read_filters(card)
     from rtsr.jobs.explain_plot import draw
 
-    draw(f"{options.model} x{options.scale}", filters, choose(filters, y), output)
-    return output
+    draw(str(card), filters, choose(filters, y), output)
+
+
+def _explain_plain(card: ModelCard, pictures: tuple[NDArray[np.float32], NDArray[np.float32]], output: Path) -> None:
+    """`pictures` are what is shown, and the larger part on which the receptive field is measured."""
+    from rtsr.jobs.explain_plain import first_filters, measure_field
+    from rtsr.jobs.explain_plain_plot import Page, draw
+
+    filters = first_filters(card)
+    from rtsr.upscalers.openvino import open_reference
+
+    run = open_reference(card)
+    shown, looked_at = pictures
+    field = measure_field(run, looked_at, card.receptive_field_px)
+    draw(Page(card, filters, field, bicubic_enlarge(shown, card.scale), run(shown)), output)
 
 
 def _refuse_place(output: Path, options: Explain) -> None:
@@ -91,10 +121,20 @@ def _refuse_place(output: Path, options: Explain) -> None:
 def read_filters(card: ModelCard) -> Filters:
     """The filters in the card's safetensors file, unfolded; raises as `explain` does."""
     if card.net != "esr":
-        known = [name for name in MODELS if name.startswith("esr-") and not name.startswith("esr-cnn")]
-        raise UsageError(f"{card.name} is no one-layer edge-SR network", mend=f"choose {', '.join(known)}")
+        raise UsageError(f"{card.name} is no one-layer edge-SR network", mend="choose one of those, see `rtsr models`")
+    with open_weights(card) as file:
+        try:
+            shape = json.loads(file.metadata()[SHAPE])
+            return unfold(shape["kind"], shape["channels"], shape["scale"], file.get_tensor(_WEIGHT))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BackendError(f"{card} holds no edge-SR network: {error!r}", mend="reinstall rtsr") from error
+
+
+@contextmanager
+def open_weights(card: ModelCard) -> Iterator[Any]:
+    """The card's safetensors file, opened for numpy. Raises UsageError without safetensors, BackendError if damaged."""
     try:
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
     except ImportError as error:
         raise UsageError(
             "safetensors is not installed, which reads the weights", mend='pip install "rtsr[eval]"'
@@ -102,11 +142,9 @@ def read_filters(card: ModelCard) -> Filters:
     path = verified_path(card, "safetensors")
     try:
         with safe_open(path, framework="np") as file:
-            shape = json.loads(file.metadata()[SHAPE])
-            weight = file.get_tensor(WEIGHT)
-        return unfold(shape["kind"], shape["channels"], shape["scale"], weight)
-    except (KeyError, TypeError, ValueError) as error:
-        raise BackendError(f"{path.name} holds no edge-SR network: {error!r}", mend="reinstall rtsr") from error
+            yield file
+    except SafetensorError as error:
+        raise BackendError(f"{path.name} cannot be read: {error}", mend="reinstall rtsr") from error
 
 
 def unfold(kind: str, channels: int, scale: int, weight: NDArray[np.float32]) -> Filters:
@@ -153,13 +191,13 @@ def orientation(kernel: NDArray[np.float32]) -> tuple[float, float]:
     return float(upwards), float(spread / max(xx + yy, 1e-12))
 
 
-def _luma(image: Path) -> NDArray[np.float32]:
-    """(H, W) float32 studio-swing luma of a picture, 0..1 of 255."""
-    return np.asarray(luma(read_picture(image)) / 255, np.float32)
+def _picture(image: str | None, side_px: int) -> NDArray[np.float32]:
+    """The middle of a picture, or the pattern's corner with the rings: (H, W) float32 studio-swing luma, 0..1 of 255.
 
-
-def _pattern(side_px: int) -> NDArray[np.float32]:
-    """The corner of the pattern where the rings are, as `_luma` gives it."""
+    At most `side_px` on a side. Raises SourceError when the picture cannot be read.
+    """
+    if image is not None:
+        return middle(np.asarray(luma(read_picture(Path(image))) / 255, np.float32), side_px)
     from rtsr.sources import open_source
 
     with closing(open_source(_PATTERN)) as source:

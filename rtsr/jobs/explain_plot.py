@@ -1,4 +1,4 @@
-"""The page of `rtsr explain`: above, a row for each candidate; below, what all together do to a picture."""
+"""The page of `rtsr explain` for edge-SR: above, a row for each candidate; below, what all together do to a picture."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _kernel_column(letter: str, spread: NDArray[np.float32], bound: float) -> An
     def paint(axes: Any, row: int) -> None:  # noqa: ANN401 - matplotlib's
         angle_deg, clear = orientation(spread[row])
         words = f"lines at {angle_deg:.0f}°, {clear:.0%} clear" if clear >= _CLEAR else "no direction"
-        _image(
+        show(
             axes,
             spread[row],
             f"${letter}_{row + 1}$: {words}",
@@ -90,10 +90,8 @@ def _spectrum_column(letter: str, spread: NDArray[np.float32], against: tuple[fl
     def paint(axes: Any, row: int) -> None:  # noqa: ANN401 - matplotlib's
         level = spectrum_db(spread[row], reference)
         box = (-0.5, 0.5, 0.5, -0.5)
-        _image(axes, level, f"spectrum of ${letter}_{row + 1}$, dB", cmap="magma", vmin=_FLOOR_DB, vmax=5, extent=box)
-        half = 0.5 / scale
-        line = [-half, half, half, -half, -half]
-        axes.plot(line, [-half, -half, half, half, -half], "--", color="white", linewidth=0.9)
+        show(axes, level, f"spectrum of ${letter}_{row + 1}$, dB", cmap="magma", vmin=_FLOOR_DB, vmax=5, extent=box)
+        square(axes, 0.5 / scale, color="white", linestyle="--", linewidth=0.9)
 
     return paint
 
@@ -102,7 +100,7 @@ def _share_column(kind: str, share: NDArray[np.float32]) -> Any:  # noqa: ANN401
     def paint(axes: Any, row: int) -> None:  # noqa: ANN401 - matplotlib's
         words = "taken at" if kind == "max" else "mean"
         title = f"$p_{row + 1}$ on the picture, {words} {share[row].mean():.0%}"
-        _image(axes, share[row], title, cmap="viridis", vmin=0, vmax=1)
+        show(axes, share[row], title, cmap="viridis", vmin=0, vmax=1)
 
     return paint
 
@@ -114,34 +112,51 @@ def _together(below: Any, choice: Choice, kind: str) -> None:  # noqa: ANN401 - 
 
     first, second, third, fourth = below.subplots(1, 4)
     count = len(choice.share)
-    grey = {"cmap": "gray", "vmin": 16 / 255, "vmax": 235 / 255, "bar": False}
-    _image(first, choice.bicubic, "bicubic, for comparison", **grey)
-    _image(second, choice.made, "what the network makes", **grey)
+    show_pictures(first, second, choice.bicubic, choice.made)
     colours = ListedColormap([COLOURS[number % len(COLOURS)] for number in range(count)])
     winner = choice.share.argmax(axis=0)
     certain = (choice.share.max(axis=0) - 1 / count) / max(1 - 1 / count, 1e-6)
     painted = 1 - certain[..., None] * (1 - colours(winner)[..., :3])
     words = "who wins" if kind == "max" else "who has the most say; white: all alike"
-    _image(third, painted, words, bar=False, interpolation="nearest")
+    show(third, painted, words, bar=False, interpolation="nearest")
     key = ScalarMappable(Normalize(-0.5, count - 0.5), colours)
-    _bar(third, key).set_ticks(range(count), labels=[f"{number + 1}" for number in range(count)])
-    difference = (choice.made - choice.bicubic) * 255
+    colour_bar(third, key).set_ticks(range(count), labels=[f"{number + 1}" for number in range(count)])
+    show_gain(fourth, choice.made, choice.bicubic)
+
+
+def show_pictures(first: Any, second: Any, bicubic: NDArray[np.float32], made: NDArray[np.float32]) -> None:  # noqa: ANN401 - matplotlib's
+    """Bicubic and the network's picture, (H, W) float32, studio swing, 0..1 of 255, on the same greys."""
+    grey = {"cmap": "gray", "vmin": 16 / 255, "vmax": 235 / 255, "bar": False}
+    show(first, bicubic, "bicubic, for comparison", **grey)
+    show(second, made, "what the network makes", **grey)
+
+
+def show_gain(axes: Any, made: NDArray[np.float32], bicubic: NDArray[np.float32]) -> None:  # noqa: ANN401 - matplotlib's
+    """What the network adds to bicubic; arguments as `show_pictures` has them."""
+    difference = (made - bicubic) * 255
     bound = max(1.0, float(np.percentile(np.abs(difference), 99.5)))
-    _image(fourth, difference, "network minus bicubic, levels of 255", cmap="RdBu_r", vmin=-bound, vmax=bound)
+    show(axes, difference, "network minus bicubic, levels of 255", cmap="RdBu_r", vmin=-bound, vmax=bound)
 
 
-def _image(axes: Any, values: NDArray[Any], title: str, **how: Any) -> None:  # noqa: ANN401 - matplotlib's
-    """One picture with its title and, without `bar=False`, its colour bar."""
+def square(axes: Any, half: float, **how: Any) -> None:  # noqa: ANN401 - matplotlib's
+    """The outline of a square around (0, 0)."""
+    axes.plot([-half, half, half, -half, -half], [-half, -half, half, half, -half], **how)
+
+
+def show(axes: Any, values: NDArray[Any], title: str, **how: Any) -> Any:  # noqa: ANN401 - matplotlib's
+    """One picture with its title and, without `bar=False`, its colour bar; gives what was drawn."""
     bar = how.pop("bar", True)
     shown = axes.imshow(values, **how)
     axes.set_title(title, fontsize=8)
     axes.set_xticks([])
     axes.set_yticks([])
     if bar:
-        _bar(axes, shown)
+        colour_bar(axes, shown)
+    return shown
 
 
-def _bar(axes: Any, shown: Any) -> Any:  # noqa: ANN401 - matplotlib's
+def colour_bar(axes: Any, shown: Any) -> Any:  # noqa: ANN401 - matplotlib's
+    """A bar beside `axes` that says which colour is which value."""
     bar = axes.figure.colorbar(shown, ax=axes, shrink=0.8, fraction=0.05, pad=0.02)
     bar.ax.tick_params(labelsize=7)
     return bar

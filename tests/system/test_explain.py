@@ -11,7 +11,7 @@ from PIL import Image
 from rtsr.cli import main
 
 
-@pytest.mark.parametrize("name", ["esr-max-k7c3", "esr-tm-k7c4", "esr-tr-k5c2"])
+@pytest.mark.parametrize("name", ["esr-max-k7c3", "esr-tm-k7c4", "esr-tr-k5c2", "ecbsr-m4c16"])
 def test_a_page_for_each_kind(shared: Path, tmp_path: Path, name: str) -> None:
     page = tmp_path / "page.png"
     picture = shared / "eval" / "Kodak24" / "kodim08.png"
@@ -24,14 +24,16 @@ def test_a_page_for_each_kind(shared: Path, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("scale", ["3", "4"])
-def test_other_scales_and_the_pattern(tmp_path: Path, scale: str) -> None:
-    assert main(["explain", "esr-tm-k5c2", str(tmp_path / "page.png"), "--scale", scale]) == 0
+@pytest.mark.parametrize("name", ["esr-tm-k5c2", "ecbsr-m4c8"])
+def test_other_scales_and_the_pattern(tmp_path: Path, name: str, scale: str) -> None:
+    assert main(["explain", name, str(tmp_path / "page.png"), "--scale", scale]) == 0
 
 
-def test_a_picture_smaller_than_what_is_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["esr-tr-k5c2", "ecbsr-m4c8"])
+def test_a_picture_smaller_than_what_is_shown(tmp_path: Path, name: str) -> None:
     Image.effect_noise((9, 5), 60).save(tmp_path / "small.png")
     page = tmp_path / "page.png"
-    assert main(["explain", "esr-tr-k5c2", str(page), "--image", str(tmp_path / "small.png")]) == 0
+    assert main(["explain", name, str(page), "--image", str(tmp_path / "small.png")]) == 0
 
 
 def _refused(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,7 +45,7 @@ def _refused(arguments: list[str], code: int, words: str, capsys: pytest.Capture
 
 def test_bad_wishes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = str(tmp_path / "page.png")
-    _refused(["bicubic", page], 2, "no one-layer edge-SR network", capsys)
+    _refused(["bicubic", page], 2, "bicubic has learned nothing", capsys)
     _refused(["esr-tm-k5c", page], 2, "did you mean esr-tm-k5c2", capsys)
     _refused(["esr-tm-k5c2", str(tmp_path / "page.gif")], 2, "is no PNG", capsys)
     _refused(["esr-tm-k5c2", str(tmp_path / "no" / "page.png")], 2, "cannot be written there", capsys)
