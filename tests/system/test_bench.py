@@ -7,6 +7,9 @@ import sys
 import pytest
 
 from rtsr.cli import main
+from rtsr.config import Bench
+from rtsr.jobs import bench
+from rtsr.models import MODELS
 
 TINY = ["bench", "--size", "32x24", "--seconds", "0.01"]
 ROW = {"model", "backend", "width", "height", "scale", "fps", "p50_ms", "p95_ms", "p99_ms", "watts"}
@@ -32,11 +35,25 @@ def test_writes_rows_and_fingerprint(tmp_path):
     assert [child.name for child in tmp_path.iterdir()] == ["bench.json"]
     assert "esr-tm-k5c2" in run.stdout
     assert "x bicubic" in run.stdout
+    picture = written["picture"]
+    assert [row["model"] for row in picture["rows"]] == ["bicubic", "esr-tm-k5c2"]
+    assert {(row["width"], row["height"], row["scale"]) for row in picture["rows"]} == {(256, 256, 4)}
+    assert all(row["frames"] >= 3 for row in written["rows"] + picture["rows"])
+    assert picture["published"]["ms"] == 20
+    assert "Published, not measured here: about 20 ms on an RTX 3070" in run.stdout
+
+
+def test_a_network_without_x4_has_no_latency_of_a_picture(monkeypatch):
+    monkeypatch.setitem(MODELS, "esr-tm-k5c2", (2,))
+    rows = bench.bench_picture(Bench(models="esr-tm-k5c2", seconds=0.01))
+    assert [row.model for row in rows] == ["bicubic"]
 
 
 def test_bicubic_alone(capsys):
     assert main([*TINY, "--backend", "bicubic"]) == 0
-    assert capsys.readouterr().out.count("bicubic") == 3  # the column, the model, the backend
+    size, picture, _ = capsys.readouterr().out.split("\n\n", 2)
+    assert size.count("bicubic") == 3  # the column, the model, the backend
+    assert "256x256" in picture
 
 
 @pytest.mark.parametrize(
