@@ -21,6 +21,14 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_models_of_mine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests may have imported models; no test sees them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RTSR_MODELS", str(tmp_path_factory.mktemp("models")))
+        yield
+
+
 def make_frame(width: int, height: int, *, seed: int = 0, pts: int = 0, siting: Siting = Siting.LEFT) -> Frame:
     """A frame of soft noise: busy, without being nothing but aliasing."""
     rng = np.random.default_rng(seed)

@@ -12,18 +12,22 @@ import click
 import torch
 
 from rtsr.errors import RtsrError, UsageError, nearest
-from rtsr.models import parse_card, verified_path
+from rtsr.models import find_model, parse_card, verified_path
 from rtsr.nets import open_net
-from rtsr.nets.ecbsr import PlainECBSR
+from rtsr.nets.families import family_of
+from rtsr.upscalers.ensemble import ensembled
+from rtsr.upscalers.openvino import open_reference
 from training.card import describe, remeasure, write_card
 from training.export import write_files
-from training.recipe import CropRecipe, PatchRecipe, read_recipe
+from training.recipe import CropRecipe, PatchRecipe, read_recipe, shape_of
 from training.train import train
 from training.train_crops import Run, train_crops
 
 if TYPE_CHECKING:
+    from rtsr.nets.enlarger import Enlarger
     from training.recipe import Recipe
     from training.train import Trained
+    from training.train_crops import Teacher
 
 _HERE = Path(__file__).parent
 _RECIPES = _HERE / "recipes"
@@ -32,15 +36,22 @@ _SHARED = _HERE.parent.parent / "shared" / "data"
 
 @click.command()
 @click.argument("recipe")
-@click.option("--data", type=Path, default=_SHARED / "train" / "free", help="folder of training pictures")
+@click.option(
+    "--data",
+    type=Path,
+    multiple=True,
+    default=(_SHARED / "train" / "free",),
+    help="folder of training pictures; repeat",
+)
 @click.option("--sets", type=Path, default=_SHARED / "eval", help="folder of Set5, Set14, BSD100 and Kodak24")
 @click.option("--out", type=Path, default=Path("runs"), help="where the files go; rtsr/models to ship them")
 @click.option("--scale", type=int, multiple=True, help="only this scale of the recipe's")
+@click.option("--skip-bad", is_flag=True, help="name and leave out files that cannot be used, instead of stopping")
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="stop then; run it again to go on")
 @click.option("--measure-only", is_flag=True, help="RECIPE is a card in OUT: measure it again, train nothing")
 def command(  # noqa: PLR0913 - one argument per option
-    recipe: str, data: Path, sets: Path, out: Path, scale: tuple[int, ...], max_minutes: float | None,
-    measure_only: bool,  # noqa: FBT001
+    recipe: str, data: tuple[Path, ...], sets: Path, out: Path, scale: tuple[int, ...], max_minutes: float | None,
+    skip_bad: bool, measure_only: bool,  # noqa: FBT001
 ) -> None:  # fmt: skip
     """Train RECIPE, a TOML file or the bare name of one in training/recipes/."""
     torch.set_num_threads(1)  # more threads gain nothing at this size, and would change the last bits
@@ -56,7 +67,9 @@ def command(  # noqa: PLR0913 - one argument per option
     for one in scale or plan.scales:
         card = out / f"{plan.name}_x{one}.toml"
         left_minutes = max((ends - time.monotonic()) / 60.0, 0.0)
-        runs.append(Run(data, card.with_suffix(".checkpoint"), _first_net(plan, one, out), left_minutes))
+        checkpoint = card.with_suffix(".checkpoint")
+        first, teacher = _first_net(plan, one, out), _teacher(plan, one, out)
+        runs.append(Run(data, checkpoint, first, left_minutes, teacher, skip_bad))
         trained = _train(plan, one, runs[-1])
         write_card(card, describe(plan, trained, write_files(trained.net, card), data))
         click.echo(f"{card}  best step {trained.best_step}, {trained.seconds:.1f} s")
@@ -73,10 +86,10 @@ def _train(plan: Recipe, scale: int, run: Run) -> Trained:
         return train_crops(plan, scale, run, click.echo)
     if math.isfinite(run.max_minutes):
         raise UsageError("an eSR network learns in half a minute, and in one go", mend="leave out --max-minutes")
-    return train(plan, scale, run.data, click.echo)
+    return train(plan, scale, run.data, click.echo, skip_bad=run.skip_bad)
 
 
-def _first_net(plan: Recipe, scale: int, out: Path) -> PlainECBSR | None:
+def _first_net(plan: Recipe, scale: int, out: Path) -> Enlarger | None:
     """The network of the recipe's first scale, when the one at `scale` is to start from it."""
     if isinstance(plan, PatchRecipe) or not plan.warm_steps or scale == plan.scales[0]:
         return None
@@ -84,9 +97,18 @@ def _first_net(plan: Recipe, scale: int, out: Path) -> PlainECBSR | None:
     if not card.is_file():
         raise UsageError(f"x{scale} starts from {card}, which is missing", mend=f"add --scale {plan.scales[0]}")
     net = open_net(verified_path(parse_card(card), "safetensors"))
-    if not isinstance(net, PlainECBSR):
+    if family_of(net) != plan.net or net.shape != shape_of(plan, plan.scales[0]):
         raise UsageError(f"{card} is of another network", mend="delete it, or choose another --out")
     return net
+
+
+def _teacher(plan: Recipe, scale: int, out: Path) -> Teacher | None:
+    """The recipe's teacher, its eight views averaged: a model in OUT, or one that ships."""
+    if isinstance(plan, PatchRecipe) or not plan.teacher:
+        return None
+    card = out / f"{plan.teacher}_x{scale}.toml"
+    run = ensembled(open_reference(parse_card(card) if card.is_file() else find_model(plan.teacher, scale)))
+    return lambda low: torch.from_numpy(run(low.numpy()))
 
 
 def find_recipe(name: str) -> Path:

@@ -6,13 +6,14 @@ import csv
 import json
 import sys
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from rtsr.jobs.evaluate import measure
 from rtsr.models import parse_card
-from rtsr.nets.ecbsr import Shape as EcbsrShape
+from rtsr.nets.families import count, family_of, numbers_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,29 +21,31 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from training.recipe import Recipe
-    from training.train import Net, Trained
+    from training.train import Trained
 
 SETS = ("Set5", "Set14", "BSD100", "Kodak24")
 
 
-def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Path) -> dict[str, Any]:
+def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Sequence[Path]) -> dict[str, Any]:
     """The card's table, still without measurements."""
     shape = trained.net.shape
+    counts = count(family_of(trained.net), shape)
     return {
         "name": recipe.name,
         "scale": shape.scale,
         "net": recipe.net,
-        **_numbers(trained.net),
-        "macs_per_output_pixel": shape.macs_per_output_pixel,
-        "receptive_field_px": shape.kernel_size,
+        **{key: one for key, one in numbers_of(trained.net).items() if key != "scale"},
+        **asdict(counts),
+        "macs_per_output_pixel": -(-counts.macs_per_input_pixel // shape.scale**2),
+        "receptive_field_px": 2 * shape.reach + 1,
         "sha256": sha256,
         "training": {
             "recipe": f"{recipe.name}.recipe.toml",
-            "data": f"shared/data/train/free: {', '.join(recipe.folders)}",
+            "data": f"{', '.join(recipe.folders)} of {' and '.join(root.name for root in data)}",
             "crops_learned": trained.crops_learned,
             "crops_held_out": trained.crops_held_out,
             "licences": licences(data, recipe.folders),
@@ -53,33 +56,15 @@ def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Pat
     }
 
 
-def _numbers(net: Net) -> dict[str, Any]:
-    """What only this kind of network has."""
-    shape = net.shape
-    if isinstance(shape, EcbsrShape):
-        return {
-            "blocks": shape.blocks,
-            "channels": shape.channels,
-            "parameters": shape.parameters,
-            "macs_per_input_pixel": shape.macs_per_input_pixel,
-        }
-    return {
-        "kind": shape.kind,
-        "kernel_size": shape.kernel_size,
-        "channels": shape.channels,
-        "parameters": shape.parameters,
-        "folded_parameters": sum(weight.numel() for weight in net.parameters()),
-    }
-
-
-def licences(data: Path, folders: tuple[str, ...]) -> dict[str, int]:
-    """How many crops of the training set stand under which licence, by the set's SOURCES.csv; empty without it."""
-    sources = data / "SOURCES.csv"
-    if not sources.is_file():
-        return {}
-    with sources.open(encoding="utf-8", newline="") as file:
-        rows = [row["licence"] for row in csv.DictReader(file) if row["file"].partition("/")[0] in folders]
-    return dict(sorted(Counter(rows).items()))
+def licences(data: Sequence[Path], folders: tuple[str, ...]) -> dict[str, int]:
+    """How many crops of the training sets stand under which licence, by their SOURCES.csv; none without it."""
+    counts: Counter[str] = Counter()
+    for sources in (root / "SOURCES.csv" for root in data):
+        if sources.is_file():
+            with sources.open(encoding="utf-8", newline="") as file:
+                rows = csv.DictReader(file)
+                counts.update(row["licence"] for row in rows if row["file"].partition("/")[0] in folders)
+    return dict(sorted(counts.items()))
 
 
 def write_card(path: Path, table: dict[str, Any]) -> None:

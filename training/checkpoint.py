@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _FACTS = "facts"
+_FOLLOW = 0.01
+"""Share of a step in the running mean of the gradient's length."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -27,7 +29,7 @@ class Progress:
     """All that changes while a network learns: what a checkpoint holds."""
 
     net: torch.nn.Module
-    adam: torch.optim.Adam
+    optimizer: torch.optim.Optimizer
     random: torch.Generator
     averaged: list[Tensor]
     """Moving average of the deployed weights."""
@@ -38,8 +40,24 @@ class Progress:
     step: int = 0
     best_step: int = 0
     best_psnr_db: float = -math.inf
+    gradient_length: float = 0.0
+    """Its running mean; 0 before the first step."""
     seconds: float = 0.0
     """Spent learning, over all runs."""
+
+    @torch.no_grad()
+    def clip(self, factor: float) -> None:
+        """Shorten the gradient to `factor` times the running mean of its length, where it is longer."""
+        length = torch.nn.utils.get_total_norm([one.grad for one in self._learned() if one.grad is not None]).item()
+        usual = self.gradient_length or length
+        if length > factor * usual:
+            for one in self._learned():
+                if one.grad is not None:
+                    one.grad.mul_(factor * usual / length)
+        self.gradient_length = usual + _FOLLOW * (min(length, factor * usual) - usual)
+
+    def _learned(self) -> list[Tensor]:
+        return [one for group in self.optimizer.param_groups for one in group["params"]]
 
     @torch.no_grad()
     def average(self, weights: list[Tensor], decay: float) -> None:
@@ -59,7 +77,7 @@ def write_checkpoint(path: Path, progress: Progress, recipe: str) -> None:
     """Write `progress` of a run of `recipe` to `path`, which is whole at every moment. ResourceError when it cannot."""
     tensors = {f"{kind}.{name}": one for kind, name, one in _tensors(progress)}
     tensors["random"] = progress.random.get_state()
-    facts = {key: getattr(progress, key) for key in ("step", "best_step", "best_psnr_db", "seconds")}
+    facts = {key: getattr(progress, key) for key in ("step", "best_step", "best_psnr_db", "gradient_length", "seconds")}
     content = save(
         {key: one.detach().contiguous() for key, one in tensors.items()},
         {_FACTS: json.dumps({"recipe": recipe, **facts})},
@@ -87,7 +105,7 @@ def read_checkpoint(path: Path, progress: Progress, recipe: str) -> None:
                 raise UsageError(
                     f"{path} is of a run with another recipe", mend="delete it to start anew, or choose another --out"
                 )
-            _start_adam(progress.adam)
+            _start(progress.optimizer)
             with torch.no_grad():
                 for kind, name, one in _tensors(progress):
                     one.copy_(file.get_tensor(f"{kind}.{name}"))
@@ -104,18 +122,18 @@ def _tensors(progress: Progress) -> list[tuple[str, str, Tensor]]:
     named += [("averaged", str(place), one) for place, one in enumerate(progress.averaged)]
     named += [("best", str(place), one) for place, one in enumerate(progress.best)]
     places = {id(one): name for name, one in progress.net.named_parameters()}
-    for weight, state in progress.adam.state.items():
-        named += [(f"adam.{key}", places[id(weight)], one) for key, one in state.items()]
+    for weight, state in progress.optimizer.state.items():
+        named += [(f"optimizer.{key}", places[id(weight)], one) for key, one in state.items()]
     return named
 
 
-def _start_adam(adam: torch.optim.Adam) -> None:
-    """Let Adam make its averages, without moving anything."""
-    rates = [group["lr"] for group in adam.param_groups]
-    for group in adam.param_groups:
+def _start(optimizer: torch.optim.Optimizer) -> None:
+    """Let the optimizer make its averages, without moving anything."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
         group["lr"] = 0.0
         for weight in group["params"]:
             weight.grad = torch.zeros_like(weight)
-    adam.step()
-    for group, rate in zip(adam.param_groups, rates, strict=True):
+    optimizer.step()
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate

@@ -11,6 +11,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from rtsr.errors import UsageError, nearest
+from rtsr.nets.families import FAMILIES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -70,14 +71,12 @@ class PatchRecipe:
 class CropRecipe:
     """One convolution network at one or more scales, and how it is trained. Raises UsageError as `PatchRecipe`."""
 
-    net: Literal["ecbsr"]
+    net: str
     """Module of `rtsr.nets`."""
     name: str
     """The model's name, as in `ecbsr-m4c16`."""
-    blocks: int
-    """M of the paper: blocks between the first and the last."""
-    channels: int
-    """C of the paper."""
+    shape: dict[str, Any]
+    """The fields of that module's `Shape`, all but the scale."""
     scales: tuple[int, ...]
 
     folders: tuple[str, ...]
@@ -94,14 +93,24 @@ class CropRecipe:
     crop_px: int = 48
     """Side of what is learned from a crop, in low-resolution pixels; its surroundings come on top."""
     loss: Literal["l1", "charbonnier", "l2"] = "charbonnier"
+    fft: float = 0.0
+    """Weight of a second loss, l1 between the spectra, beside the one above."""
     tail: float = 0.2
     """Last part of the steps, in which the loss is l2, what PSNR measures, and the precision float32."""
+    teacher: str = ""
+    """A model, "imdn-light", whose self-ensembled pictures are learned beside the truth; empty = none."""
+    teach: float = 0.5
+    """Share of the teacher's pictures in what is learned; the tail learns from the truth alone."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the convolutions; bfloat16 takes little more than half the time on a CPU that has it."""
+    optimizer: Literal["adam", "soap"] = "adam"
+    """SOAP learns far more from a step, which takes it somewhat longer."""
     rate: float = 2e-3
-    """Adam's peak learning rate for all blocks but the last."""
+    """The optimizer's peak learning rate for all layers but the last."""
     last_rate: float = 2e-3
-    """The same for the last block, which is new at a warm start."""
+    """The same for the layer that makes the phases, which is new at a warm start."""
+    clip: float = 0.0
+    """Longest gradient, over the running mean of its length, that is followed as it is; 0 = any."""
     warm_up: float = 0.02
     """Part of the steps in which the rate rises; then it falls to zero along a cosine."""
     average: float = 0.999
@@ -110,16 +119,20 @@ class CropRecipe:
     """Steps between two looks at the held-out photographs, and between two checkpoints."""
 
     def __post_init__(self) -> None:
-        positive = ("blocks", "channels", "held_out", "steps", "batch", "crop_px", "check_every")
-        _refuse_impossible(self, positive)
-        if self.warm_steps < 0:
-            raise UsageError(f"warm_steps = {self.warm_steps}", mend="it is 0 or a positive number")
-        if not 0.0 <= self.tail <= 1.0:
-            raise UsageError(f"tail = {self.tail}", mend="it is a part of the steps, 0 to 1")
+        _refuse_impossible(self, ("held_out", "steps", "batch", "crop_px", "check_every"))
+        shape_of(self, self.scales[0])
+        for key in ("fft", "clip", "warm_steps"):
+            if getattr(self, key) < 0:
+                raise UsageError(f"{key} = {getattr(self, key)}", mend="it is 0 or a positive number")
+        for key in ("tail", "teach"):
+            if not 0.0 <= getattr(self, key) <= 1.0:
+                raise UsageError(f"{key} = {getattr(self, key)}", mend="it is a part of the whole, 0 to 1")
 
 
 Recipe = PatchRecipe | CropRecipe
-RECIPES: dict[str, type[PatchRecipe] | type[CropRecipe]] = {"esr": PatchRecipe, "ecbsr": CropRecipe}
+CROP_NETS = ("ecbsr", "espcn", "esr_cnn", "fsrcnn", "imdn", "span", "srvgg")
+"""Networks that learn from crops."""
+RECIPES: dict[str, type[PatchRecipe] | type[CropRecipe]] = {"esr": PatchRecipe, **dict.fromkeys(CROP_NETS, CropRecipe)}
 """What a recipe is read into, by its key `net`."""
 
 
@@ -132,6 +145,25 @@ def _refuse_impossible(recipe: Recipe, positive: tuple[str, ...]) -> None:
     for key in ("warm_up", "average"):
         if not 0.0 <= getattr(recipe, key) < 1.0:
             raise UsageError(f"{key} = {getattr(recipe, key)}", mend="it is 0 or more, and less than 1")
+
+
+def shape_of(recipe: CropRecipe, scale: int) -> Any:  # noqa: ANN401 - each family has its own
+    """The numbers of the recipe's network at one scale. Raises UsageError when they do not fit its family."""
+    kind = FAMILIES[recipe.net].shape
+    known = {field.name: field for field in fields(kind)}
+    for key in recipe.shape:
+        if key not in known or key == "scale":
+            raise UsageError(f"shape has the unknown key {key!r}", mend=nearest(key, set(known) - {"scale"}))
+    given = {"scale": scale, **({"planes": 1} if "planes" in known else {}), **recipe.shape}
+    for key, field in known.items():
+        if key not in given and field.default is MISSING:
+            raise UsageError(f"shape does not say {key!r}", mend=f"add it: shape = {{ {key} = ... }}")
+    try:
+        return kind(**given)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"shape = {recipe.shape} is not possible: {error}", mend=f"see Shape in rtsr/nets/{recipe.net}.py"
+        ) from error
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -159,6 +191,10 @@ def _typed(where: str, key: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 
     """`value` as the field's type, whole numbers taken as floats; UsageError when it is something else."""
     if isinstance(value, int) and not isinstance(value, bool) and kind is float:
         return float(value)
+    if kind == dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        raise UsageError(f"{where}: {key} = {value!r}", mend="it is a table, as in { channels = 8 }")
     item = get_args(kind)[0] if get_args(kind) else kind
     if isinstance(item, str):
         if value in get_args(kind):

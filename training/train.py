@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from rtsr.nets.ecbsr import PlainECBSR
 from rtsr.nets.esr import FoldedESR, Shape, fold, mix
-from training.data import Pair, Patches, list_photographs, load_pair, split
+from training.data import Pair, Patches, load_sets
 from training.whiten import WhitenedESR, whitening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from rtsr.nets.enlarger import Enlarger
     from training.recipe import PatchRecipe
 
-Net = FoldedESR | PlainECBSR
-_WHITENING_PX = 200_000
+WHITENING_PX = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
     """A finished network and how it came about."""
 
-    net: Net
+    net: Enlarger
     held_out_psnr_db: float
     """Mean over the held-out crops."""
     best_step: int
@@ -39,17 +38,17 @@ class Trained:
     """False when a time limit stopped it."""
 
 
-def train(recipe: PatchRecipe, scale: int, data: Path, tell: Callable[[str], None]) -> Trained:
+def train(
+    recipe: PatchRecipe, scale: int, data: Sequence[Path], tell: Callable[[str], None], *, skip_bad: bool = False
+) -> Trained:
     """Train `recipe` at one scale on the pictures below `data`. The same recipe gives the same bits on one machine."""
-    photographs = list_photographs(data, recipe.folders)
-    to_learn, to_check = split(photographs, recipe.held_out)
     shape = Shape(recipe.kind, recipe.kernel_size, recipe.channels, scale)
-    patches = Patches([load_pair(path, scale) for path in to_learn], scale, recipe.kernel_size)
-    held_out = [load_pair(path, scale) for path in to_check]
+    pairs, held_out = load_sets(recipe, scale, data, least_px=recipe.kernel_size, skip_bad=skip_bad, tell=tell)
+    patches = Patches(pairs, scale, recipe.kernel_size)
 
     began = time.monotonic()
     random = torch.Generator().manual_seed(recipe.seed)
-    basis = whitening(patches.draw(_WHITENING_PX, random)[0])
+    basis = whitening(patches.draw(WHITENING_PX, random)[0])
     net = WhitenedESR(shape, basis, gain=recipe.attention_gain, random=random)
     averaged = WhitenedESR(shape, basis, gain=0.0, random=random)
     averaged.load_state_dict(net.state_dict())
@@ -81,11 +80,11 @@ def train(recipe: PatchRecipe, scale: int, data: Path, tell: Callable[[str], Non
 
     if best is None:
         raise ValueError(f"steps must be positive, got {recipe.steps}")
-    return Trained(best[2], best[0], best[1], len(to_learn), len(to_check), time.monotonic() - began)
+    return Trained(best[2], best[0], best[1], len(pairs), len(held_out), time.monotonic() - began)
 
 
 @torch.no_grad()
-def check(net: Net, pairs: list[Pair]) -> float:
+def check(net: Enlarger, pairs: list[Pair]) -> float:
     """Mean PSNR in dB over pictures, borders of `scale` pixels cut, peak 255."""
     edge = net.shape.scale
     total = 0.0

@@ -1,47 +1,57 @@
-"""One convolution network, trained on crops: the loop from top to bottom."""
+"""One network trained on crops, of any family: the loop from top to bottom."""
 
 from __future__ import annotations
 
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
 
 from rtsr.errors import UsageError
-from rtsr.nets.ecbsr import ECB, ECBSR, PlainECBSR, Shape, convolve
 from training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from training.crops import Crops
-from training.data import list_photographs, load_pair, split
-from training.flat import keep_flat
-from training.train import Trained, check, cosine
+from training.data import Patches, load_sets
+from training.learner import Learner
+from training.soap import Soap
+from training.train import WHITENING_PX, Trained, check, cosine
+from training.whiten import whitening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rtsr.nets.ecbsr import Filters
+    from rtsr.nets.enlarger import Enlarger
     from training.data import Pair
     from training.recipe import CropRecipe
 
 KNEE = 1.0
 """Where Charbonnier turns from a square into a line, over the root mean square error of bicubic on the picture."""
+_WHITENING_PICTURES = 64
+Batch: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""Crops, answers and weights, as `Crops.draw` gives them."""
+Teacher: TypeAlias = "Callable[[Tensor], Tensor]"
+"""What enlarges a whole luma, (H, W) float, 0..1, to (scale*H, scale*W)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """What one run is given beside its recipe."""
 
-    data: Path
-    """Folder of the training pictures."""
+    data: tuple[Path, ...]
+    """Folders of the training pictures."""
     checkpoint: Path
     """Where the run goes on from, and what it writes."""
-    start: PlainECBSR | None = None
-    """Network at another scale to start from; None = anew."""
+    start: Enlarger | None = None
+    """Deployed network of another scale to start from; None = anew."""
     max_minutes: float = math.inf
     """After that the run stops and can be resumed."""
+    teacher: Teacher | None = None
+    """Whose pictures are learned beside the truth."""
+    skip_bad: bool = False
+    """Leave out files that cannot be used, instead of stopping at one."""
 
 
 def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], None]) -> Trained:
@@ -49,12 +59,13 @@ def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], 
 
     Raises UsageError when the loss is no longer a number; the checkpoint before it stays.
     """
-    to_learn, to_check = split(list_photographs(run.data, recipe.folders), recipe.held_out)
-    shape = Shape(recipe.blocks, recipe.channels, scale)
-    crops = Crops([load_pair(path, scale) for path in to_learn], scale, shape.reach, recipe.crop_px)
-    held_out = [load_pair(path, scale) for path in to_check]
+    sets = load_sets(recipe, scale, run.data, least_px=recipe.crop_px, skip_bad=run.skip_bad, tell=tell)
+    pairs, held_out = sets
+    learner = Learner(recipe, scale, run.start, lambda side: _whitening(pairs, scale, side, recipe.seed))
+    taught = [run.teacher(pair.low) for pair in pairs] if run.teacher else None
+    crops = Crops(pairs, scale, learner.frame, recipe.crop_px, taught)
     wanted = repr((recipe, scale))
-    net, now = begin(recipe, shape, run)
+    now = begin(learner, recipe, run)
     if run.checkpoint.exists():
         read_checkpoint(run.checkpoint, now, wanted)
         tell(f"{recipe.name} x{scale}  goes on after step {now.step}")
@@ -62,58 +73,72 @@ def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], 
     began, before = time.monotonic(), now.seconds
     while now.step < now.steps and now.seconds - before <= 60.0 * run.max_minutes:  # one step at the least
         now.step += 1
-        for group in now.adam.param_groups:
-            group["lr"] = group["peak"] * cosine((now.step - 1) / now.steps, recipe.warm_up)
-        seen, lacks, weight = crops.draw(recipe.batch, now.random)
-        filters = keep_flat(net.filters())
-        ending = now.step > now.steps * (1.0 - recipe.tail)
-        made = _convolve(seen, filters, "float32" if ending else recipe.precision)
-        loss = loss_of(made - lacks, weight, "l2" if ending else recipe.loss)
-        _refuse_nan(loss.item(), now, run)
-        now.adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        now.adam.step()
-        now.average(_flatten(filters), recipe.average)
+        loss = _learn(now, learner, recipe, crops.draw(recipe.batch, now.random))
+        _refuse_nan(loss, now, run)
         now.seconds = before + time.monotonic() - began
 
         if now.step % recipe.check_every == 0:
-            psnr_db = _look(now, shape, run, held_out)
+            psnr_db = _look(now, learner, run, held_out)
             tell(f"{recipe.name} x{scale}  step {now.step}/{now.steps}  held-out {psnr_db:.3f} dB  {now.seconds:.0f} s")
             now.keep_if_best(psnr_db)
             write_checkpoint(run.checkpoint, now, wanted)
 
-    psnr_db = _look(now, shape, run, held_out)
+    psnr_db = _look(now, learner, run, held_out)
     write_checkpoint(run.checkpoint, now, wanted)
     now.keep_if_best(psnr_db)  # in this result, not in the run that may go on
-    best = _deployed(shape, now.best)
-    counts = len(to_learn), len(to_check)
+    counts = len(pairs), len(held_out)
+    best = learner.deployed(now.best)
     return Trained(best, now.best_psnr_db, now.best_step, *counts, now.seconds, finished=now.step == now.steps)
 
 
-def begin(recipe: CropRecipe, shape: Shape, run: Run) -> tuple[ECBSR, Progress]:
-    """A run before its first step: new blocks, or all but the last as in `start`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        net = ECBSR(shape)
-    blocks = [block for block in net.blocks if isinstance(block, ECB)]
-    if run.start is not None:
-        for block, filters in zip(blocks[:-1], run.start.filters()[:-1], strict=True):
-            block.become(filters)
-    blocks[-1].plain.get_parameter("bias").requires_grad_(False)  # noqa: FBT003 - `keep_flat` decides it
-    groups = [
-        {"params": [one for block in some for one in block.parameters() if one.requires_grad], "lr": 0.0, "peak": rate}
-        for some, rate in ((blocks[:-1], recipe.rate), (blocks[-1:], recipe.last_rate))
-    ]
-    with torch.no_grad():
-        averaged = [one.clone() for one in _flatten(keep_flat(net.filters()))]
-    return net, Progress(
-        net=net,
-        adam=torch.optim.Adam(groups, fused=True),
+def _learn(now: Progress, learner: Learner, recipe: CropRecipe, batch: Batch) -> float:
+    """One step; gives its loss, and changes nothing when that is not finite."""
+    seen, answers, weight = batch
+    for group in now.optimizer.param_groups:
+        group["lr"] = group["peak"] * cosine((now.step - 1) / now.steps, recipe.warm_up)
+    ending = now.step > now.steps * (1.0 - recipe.tail)
+    weights = learner.weights()
+    made = learner.run(seen, weights, "float32" if ending else recipe.precision)
+    loss = _loss(recipe, made, answers, weight, ending=ending)
+    if loss.isfinite():
+        now.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.clip:
+            now.clip(recipe.clip)
+        now.optimizer.step()
+        now.average(list(weights.values()), recipe.average)
+    return loss.item()
+
+
+def _whitening(pairs: list[Pair], scale: int, side: int, seed: int) -> Tensor:
+    random = torch.Generator().manual_seed(seed)
+    return whitening(Patches(pairs[:_WHITENING_PICTURES], scale, side).draw(WHITENING_PX, random)[0])
+
+
+def begin(learner: Learner, recipe: CropRecipe, run: Run) -> Progress:
+    """A run before its first step."""
+    averaged = [one.detach().clone() for one in learner.weights().values()]
+    return Progress(
+        net=learner.net,
+        optimizer=Soap(learner.groups) if recipe.optimizer == "soap" else torch.optim.Adam(learner.groups, fused=True),
         random=torch.Generator().manual_seed(recipe.seed),
         steps=recipe.steps if run.start is None else recipe.warm_steps,
         averaged=averaged,
         best=[one.clone() for one in averaged],
     )
+
+
+def _loss(recipe: CropRecipe, made: Tensor, answers: Tensor, weight: Tensor, *, ending: bool) -> Tensor:
+    """What the recipe minimizes at a step: the tail has the truth and l2 alone."""
+    truth, *taught = answers.split(1, 1)
+    if ending:
+        return loss_of(made - truth, weight, "l2")
+    loss = torch.zeros(())
+    for answer, share in ((truth, 1.0 - recipe.teach * len(taught)), *((one, recipe.teach) for one in taught)):
+        loss = loss + share * loss_of(made - answer, weight, recipe.loss)
+        if recipe.fft:
+            loss = loss + share * recipe.fft * spectral_loss(made - answer, weight)
+    return loss
 
 
 def loss_of(error: Tensor, weight: Tensor, name: str) -> Tensor:
@@ -124,19 +149,17 @@ def loss_of(error: Tensor, weight: Tensor, name: str) -> Tensor:
     return relative.mean() if name == "l1" else torch.sqrt(relative.square() + KNEE**2).mean()
 
 
-def _deployed(shape: Shape, weights: list[Tensor]) -> PlainECBSR:
-    """The network of a flat list of weights and biases, flat areas kept flat to the last bit that they hold."""
-    return PlainECBSR(shape).take(keep_flat(list(zip(weights[::2], weights[1::2], strict=True))))
+def spectral_loss(error: Tensor, weight: Tensor) -> Tensor:
+    """The mean amplitude of the error's spectrum, unitary so that it is as large as the error; measured as `loss_of`.
+
+    Cho et al., "Rethinking coarse-to-fine approach in single image deblurring", ICCV 2021, has it beside an l1.
+    """
+    return (torch.fft.rfft2(error, norm="ortho").abs() * weight.sqrt()).mean()
 
 
-def _flatten(filters: list[Filters]) -> list[Tensor]:
-    """Weight, bias, weight, bias, and so on."""
-    return [one for pair in filters for one in pair]
-
-
-def _look(now: Progress, shape: Shape, run: Run, held_out: list[Pair]) -> float:
+def _look(now: Progress, learner: Learner, run: Run, held_out: list[Pair]) -> float:
     """The average's PSNR in dB on the held-out photographs."""
-    psnr_db = check(_deployed(shape, now.averaged), held_out)
+    psnr_db = check(learner.deployed(now.averaged), held_out)
     _refuse_nan(psnr_db, now, run)
     return psnr_db
 
@@ -145,11 +168,3 @@ def _refuse_nan(value: float, now: Progress, run: Run) -> None:
     if not math.isfinite(value):
         kept = f"; the last good state is in {run.checkpoint}" if run.checkpoint.exists() else ""
         raise UsageError(f"the loss is no longer a number at step {now.step}", mend=f"lower `rate` in the recipe{kept}")
-
-
-def _convolve(seen: Tensor, filters: list[Filters], precision: str) -> Tensor:
-    """`convolve` in a layout and a precision that are fast; float32 out."""
-    kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    layout = torch.channels_last
-    weights = [(one.to(kind, memory_format=layout), bias.to(kind)) for one, bias in filters]
-    return convolve(seen.to(kind, memory_format=layout), weights).float()

@@ -1,12 +1,14 @@
 """Models by name: cards of what is shipped, and their files, checked before use.
 
 A model at one scale is `NAME_xS.onnx` (read by the product's backends), `NAME_xS.safetensors` (read by training and
-torch) and `NAME_xS.toml`, its card. Bicubic is a model without files. `python -m training` writes all three.
+torch) and `NAME_xS.toml`, its card. Bicubic is a model without files. `python -m training` writes all three. The
+user's own lie in a folder of the user's in the same form (`rtsr.models.user`), and are found like the shipped ones.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +16,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rtsr.errors import BackendError, UsageError, nearest
+from rtsr.models import user
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
+log = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent
 MODELS: dict[str, tuple[int, ...]] = {
     "bicubic": (2, 3, 4),
@@ -73,26 +77,43 @@ class ModelCard:
     quality: tuple[Quality, ...]
     onnx: ModelFile | None = None
     safetensors: ModelFile | None = None
+    note: str = ""
+    """What its user must know, in a sentence; of the user's own models only."""
 
     def __str__(self) -> str:
         return f"{self.name} x{self.scale}"
 
 
+def known_models() -> dict[str, tuple[int, ...]]:
+    """Every model that there is and its scales, shipped ones first, then the user's."""
+    return {**MODELS, **{name: scales for name, scales in user.list_user_models().items() if name not in MODELS}}
+
+
 def list_models() -> tuple[ModelCard, ...]:
-    """Every shipped model at every scale, bicubic included."""
-    return tuple(_read_card(name, scale) for name, scales in MODELS.items() for scale in scales)
+    """Every model at every scale, bicubic included, the user's last. A user's card that cannot be read is logged."""
+    cards = [_read_card(name, scale) for name, scales in MODELS.items() for scale in scales]
+    for name, scales in known_models().items():
+        for scale in scales if name not in MODELS else ():
+            try:
+                cards.append(_read_user_card(name, scale))
+            except BackendError as error:
+                log.warning("%s. %s", error.problem, error.mend)
+    return tuple(cards)
 
 
 def find_model(name: str, scale: int) -> ModelCard:
-    """The card of `name` at `scale`. Raises UsageError on an unknown name (the nearest is offered) or scale."""
-    if name not in MODELS:
-        raise UsageError(f"there is no model {name!r}", mend=nearest(name, MODELS))
-    scales = MODELS[name]
-    if scale not in scales:
-        raise UsageError(
-            f"{name} has no scale {scale}", mend=f"choose --scale {', '.join(map(str, scales[:-1]))} or {scales[-1]}"
-        )
-    return _read_card(name, scale)
+    """The card of `name` at `scale`.
+
+    Raises UsageError on an unknown name (the nearest is offered) or scale, BackendError on a damaged card.
+    """
+    known = known_models()
+    if name not in known:
+        raise UsageError(f"there is no model {name!r}", mend=nearest(name, known))
+    scales = [str(one) for one in known[name]]
+    if str(scale) not in scales:
+        choice = f"{', '.join(scales[:-1])} or {scales[-1]}" if len(scales) > 1 else scales[0]
+        raise UsageError(f"{name} has no scale {scale}", mend=f"choose --scale {choice}")
+    return _read_card(name, scale) if name in MODELS else _read_user_card(name, scale)
 
 
 def verified_path(card: ModelCard, kind: FileKind) -> Path:
@@ -101,16 +122,18 @@ def verified_path(card: ModelCard, kind: FileKind) -> Path:
     Raises BackendError when the model has no files, or this one is missing, unreadable or altered.
     """
     file = card.onnx if kind == "onnx" else card.safetensors
+    if file is None and card.onnx is not None:
+        raise BackendError(f"{card} was imported without {kind}", mend="import it from a file of that kind")
     if file is None:
         raise BackendError(f"{card} is no network and has no files", mend="choose a network, see `rtsr models`")
+    mend = "reinstall rtsr" if card.name in MODELS else f"import it again: rtsr models import FILE --name {card.name}"
     try:
         found = hashlib.sha256(file.path.read_bytes()).hexdigest()
     except OSError as error:
-        raise BackendError(f"{file.path} cannot be read: {error.strerror}", mend="reinstall rtsr") from error
+        raise BackendError(f"{file.path} cannot be read: {error.strerror}", mend=mend) from error
     if found != file.sha256:
         raise BackendError(
-            f"{file.path.name} is not the file of its card: sha256 {found[:12]}, not {file.sha256[:12]}",
-            mend="reinstall rtsr",
+            f"{file.path.name} is not the file of its card: sha256 {found[:12]}, not {file.sha256[:12]}", mend=mend
         )
     return file.path
 
@@ -119,8 +142,8 @@ def parse_models(names: str) -> list[str]:
     """The models in a comma list; `all` is every one. Raises UsageError when it names none or an unknown one."""
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if not wanted:
-        raise UsageError("no model is named", mend=f"choose --models all or {','.join(MODELS)}")
-    return list(MODELS) if "all" in wanted else wanted
+        raise UsageError("no model is named", mend=f"choose --models all or {','.join(known_models())}")
+    return list(known_models()) if "all" in wanted else wanted
 
 
 def verified_onnx(card: ModelCard) -> Path:
@@ -137,6 +160,20 @@ def _read_card(name: str, scale: int) -> ModelCard:
         raise BackendError(f"the model card {path.name} cannot be read: {error!r}", mend="reinstall rtsr") from error
 
 
+def _read_user_card(name: str, scale: int) -> ModelCard:
+    """Read each time: an import may replace it."""
+    path = user.card_path(name, scale)
+    try:
+        card = parse_card(path)
+        if (card.name, card.scale, card.onnx is None) != (name, scale, False):
+            raise ValueError(f"it is of {card}")
+    except (OSError, ValueError, KeyError, TypeError) as error:  # a TOML error is a ValueError
+        raise BackendError(
+            f"the card of your model {name}, {path}, cannot be read: {error!r}", mend=f"rtsr models remove {name}"
+        ) from error
+    return card
+
+
 def parse_card(path: Path) -> ModelCard:
     """The card in a TOML file; its model's files lie beside it. Raises OSError, KeyError or TypeError on a bad one."""
     table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
@@ -148,6 +185,7 @@ def parse_card(path: Path) -> ModelCard:
         parameters=table["parameters"],
         macs_per_output_pixel=table["macs_per_output_pixel"],
         receptive_field_px=table["receptive_field_px"],
+        note=table.get("origin", {}).get("note", ""),
         quality=tuple(Quality(dataset=dataset, **row) for dataset, row in table.get("quality", {}).items()),
         **{kind: ModelFile(path.with_suffix(f".{kind}"), sha256) for kind, sha256 in files.items()},
     )

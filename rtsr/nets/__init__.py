@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rtsr.nets.ecbsr import PlainECBSR
-    from rtsr.nets.esr import FoldedESR
+    from rtsr.nets.enlarger import Enlarger
 
 WEIGHT = "weight"
 """The one tensor in the file of an eSR network."""
 SHAPE = "shape"
 """The key of our files' metadata that says, in JSON, what `Shape` the tensors fit, and under `NET` whose."""
 NET = "net"
-"""The module in this package that holds the shape and the network; without it, `esr`."""
+"""Of which family the network is, see `rtsr.nets.families`; without it, `esr`."""
+
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+"""Of red, green and blue in luma, BT.601, for networks of colour."""
+COLOURS = len(LUMA_WEIGHTS)
 
 
-def open_net(path: Path) -> FoldedESR | PlainECBSR:
+def open_net(path: Path) -> Enlarger:
     """The deployed network in a safetensors file that `training` wrote, float32, on the CPU, in eval mode.
 
     The file's metadata says which network it is. Raises BackendError when the file is missing, is not safetensors,
@@ -31,20 +34,14 @@ def open_net(path: Path) -> FoldedESR | PlainECBSR:
     from safetensors import SafetensorError, safe_open
 
     from rtsr.errors import BackendError
-    from rtsr.nets import ecbsr, esr
+    from rtsr.nets.families import FAMILIES
 
     try:
         with safe_open(path, framework="pt") as file:
             numbers = json.loads(file.metadata()[SHAPE])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        kind = numbers.pop(NET, "esr")
-        net: FoldedESR | PlainECBSR
-        if kind == "esr":
-            net = esr.FoldedESR(esr.Shape(**numbers))
-        elif kind == "ecbsr":
-            net = ecbsr.PlainECBSR(ecbsr.Shape(**numbers))
-        else:
-            raise ValueError(f"its network is {kind!r}")
+        family = FAMILIES[numbers.pop(NET, "esr")]
+        net: Enlarger = family.deployed(family.shape(**numbers))
         net.load_state_dict(weights)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BackendError(

@@ -48,6 +48,7 @@ def mirror(picture: Tensor, reach: int) -> Tensor:
     """
     for axis in (-2, -1):
         length = picture.shape[axis]
-        index = torch.arange(-reach, length + reach, device=picture.device) % (2 * length)
+        period = torch.full((1,), 2 * length, device=picture.device)  # a tensor: torch's ONNX has no other remainder
+        index = torch.arange(-reach, length + reach, device=picture.device) % period
         picture = picture.index_select(axis, torch.minimum(index, 2 * length - 1 - index))
     return picture

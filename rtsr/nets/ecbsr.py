@@ -24,6 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtsr.nets.enlarger import Enlarger, continued
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -137,29 +139,53 @@ class ECB(nn.Module):
             mine.add_(wanted - folded)
 
 
-class ECBSR(nn.Module):
+class ECBSR(Enlarger):
     """The learnable form. Takes (N, planes, H, W) float, 0..1; gives (N, planes, S*H, S*W), not clipped."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         self.blocks = nn.ModuleList(ECB(*pair) for pair in zip(shape.widths, shape.widths[1:], strict=False))
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch, branch by branch."""
-        features = _pad(picture, self.shape.reach)
+    @property
+    def frame(self) -> int:
+        """All that an output pixel sees; see `Enlarger`."""
+        return self.shape.reach
+
+    def inner(self, seen: Tensor) -> Tensor:
+        """Branch by branch; see `Enlarger`."""
+        features = seen
         for number, block in enumerate(self.blocks):
             features = functional.leaky_relu(features, SLOPE) if number else features
             features = block(features)
-        return _enlarge(features, picture, self.shape)
+        return _enlarge(features, _middle(seen, self.shape.reach), self.shape)
 
     def filters(self) -> list[Filters]:
         """The plain convolutions, first to last, differentiable."""
         return [block.fold() for block in self.blocks if isinstance(block, ECB)]
 
+    def folded(self) -> dict[str, Tensor]:
+        """Every block as its 3x3; see `Enlarger`."""
+        return name_filters(self.filters())
 
-class PlainECBSR(nn.Module):
+    def ending(self) -> nn.Module:
+        """The last block; see `Enlarger`."""
+        return self.blocks[-1]
+
+    def start_from(self, other: Enlarger) -> None:
+        """See `Enlarger`."""
+        theirs = dict(other.named_parameters())
+        for number, block in enumerate(self.blocks[:-1]):
+            if isinstance(block, ECB):
+                block.become((theirs[f"convolutions.{number}.weight"], theirs[f"convolutions.{number}.bias"]))
+
+
+class PlainECBSR(Enlarger):
     """The deployed form; takes and gives what `ECBSR` does, from filters such as `ECBSR.filters` gives."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -168,10 +194,18 @@ class PlainECBSR(nn.Module):
             nn.Conv2d(*pair, 3) for pair in zip(shape.widths, shape.widths[1:], strict=False)
         )
 
+    @property
+    def frame(self) -> int:
+        """All that an output pixel sees; see `Enlarger`."""
+        return self.shape.reach
+
     def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch; shapes as the class says."""
-        made = convolve(_pad(picture, self.shape.reach), self.filters())
-        return _enlarge(made, picture, self.shape)
+        """As `inner`, with the picture added as it came: a graph of this has nothing to cut out."""
+        return _enlarge(convolve(continued(picture, self.frame), self.filters()), picture, self.shape)
+
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        return _enlarge(convolve(seen, self.filters()), _middle(seen, self.shape.reach), self.shape)
 
     def filters(self) -> list[Filters]:
         """The convolutions, first to last: not copies."""
@@ -179,12 +213,9 @@ class PlainECBSR(nn.Module):
             (one.weight, one.bias) for one in self.convolutions if isinstance(one, nn.Conv2d) and one.bias is not None
         ]
 
-    @torch.no_grad()
     def take(self, filters: Sequence[Filters]) -> PlainECBSR:
         """Copy `filters` into this network, and give it."""
-        for mine, given in zip(self.filters(), filters, strict=True):
-            for old, new in zip(mine, given, strict=True):
-                old.copy_(new)
+        self.load_state_dict(name_filters(filters))
         return self
 
 
@@ -202,9 +233,19 @@ def fold(net: ECBSR) -> PlainECBSR:
     return PlainECBSR(net.shape).take(net.filters())
 
 
-def _pad(picture: Tensor, reach: int) -> Tensor:
-    return functional.pad(picture, [reach] * 4, mode="replicate")
+def name_filters(filters: Sequence[Filters]) -> dict[str, Tensor]:
+    """Filters as the parameters of `PlainECBSR`."""
+    kinds = ("weight", "bias")
+    return {
+        f"convolutions.{n}.{kind}": one for n, pair in enumerate(filters) for kind, one in zip(kinds, pair, strict=True)
+    }
+
+
+def _middle(seen: Tensor, reach: int) -> Tensor:
+    return seen[:, :, reach:-reach, reach:-reach]
 
 
 def _enlarge(made: Tensor, picture: Tensor, shape: Shape) -> Tensor:
-    return functional.pixel_shuffle(made + picture.repeat_interleave(shape.scale**2, 1), shape.scale)
+    if shape.planes > 1:  # one plane goes with all phases as it is
+        picture = picture.repeat_interleave(shape.scale**2, 1)
+    return functional.pixel_shuffle(made + picture, shape.scale)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtsr.nets.enlarger import Enlarger
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -38,8 +40,10 @@ class Shape:
         return 4 if self.first else 2
 
 
-class ESPCN(nn.Module):
+class ESPCN(Enlarger):
     """(N, planes, H, W) float in 0..1 to (N, planes, scale*H, scale*W), not clipped."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -49,7 +53,11 @@ class ESPCN(nn.Module):
         layers += [nn.Conv2d(shape.second, shape.planes * shape.scale**2, 3)]
         self.body = nn.Sequential(*layers)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
-        phases = self.body(functional.pad(picture, [self.shape.reach] * 4, mode="replicate"))
-        return functional.pixel_shuffle(phases, self.shape.scale)
+    @property
+    def frame(self) -> int:
+        """All that an output pixel sees; see `Enlarger`."""
+        return self.shape.reach
+
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        return functional.pixel_shuffle(self.body(seen), self.shape.scale)

@@ -24,6 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtsr.nets.enlarger import Enlarger
+
 Kind = Literal["max", "tm", "tr"]
 _PLAIN_GROUPS: dict[Kind, int] = {"max": 1, "tm": 2, "tr": 3}
 
@@ -46,6 +48,11 @@ class Shape:
             raise ValueError(f"kernel_size must be odd and positive, got {self.kernel_size}")
         if self.channels < 1 or self.scale < 1:
             raise ValueError(f"channels and scale must be positive, got {self.channels} and {self.scale}")
+
+    @property
+    def reach(self) -> int:
+        """Low-resolution pixels that an output pixel sees on each side."""
+        return self.kernel_size // 2
 
     @property
     def phases(self) -> int:
@@ -75,12 +82,14 @@ class Shape:
         return self.folded_planes * self.kernel_size**2
 
 
-class PlainESR(nn.Module):
+class PlainESR(Enlarger):
     """The paper's form: convolution, pixel shuffle, mix.
 
     `weight` is (planes * scale^2, 1, k, k), planes ordered v_1..v_C, then q_1..q_C (tr only), then k_1..k_C. Takes
     (N, 1, H, W) float, any range; gives (N, 1, scale*H, scale*W), not clipped.
     """
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -88,18 +97,25 @@ class PlainESR(nn.Module):
         size = shape.kernel_size
         self.weight = nn.Parameter(torch.zeros(shape.plain_planes * shape.phases, 1, size, size))
 
-    def forward(self, luma: Tensor) -> Tensor:
-        """Enlarge a batch of lumas; shapes as the class says."""
-        planes = functional.pixel_shuffle(_convolve(luma, self.weight), self.shape.scale)
+    @property
+    def frame(self) -> int:
+        """All that an output pixel sees; see `Enlarger`."""
+        return self.shape.reach
+
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        planes = functional.pixel_shuffle(functional.conv2d(seen, self.weight), self.shape.scale)
         return mix(self.shape, planes).unsqueeze(1)
 
 
-class FoldedESR(nn.Module):
+class FoldedESR(Enlarger):
     """The deployed form: convolution, mix, pixel shuffle of one channel; the same function as `PlainESR`.
 
     `weight` is (planes * scale^2, 1, k, k). Planes are v_1..v_C (max), or v_C, then v_c - v_C for c < C, then k_c - k_C
     for c < C (tm), or q_1..q_C and k_1..k_C (tr). Takes and gives what `PlainESR` does.
     """
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -107,10 +123,15 @@ class FoldedESR(nn.Module):
         size = shape.kernel_size
         self.weight = nn.Parameter(torch.zeros(shape.folded_planes * shape.phases, 1, size, size))
 
-    def forward(self, luma: Tensor) -> Tensor:
-        """Enlarge a batch of lumas; shapes as the class says."""
-        planes = _convolve(luma, self.weight)
-        planes = planes.reshape(len(luma), self.shape.folded_planes, self.shape.phases, *luma.shape[2:])
+    @property
+    def frame(self) -> int:
+        """All that an output pixel sees; see `Enlarger`."""
+        return self.shape.reach
+
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        planes = functional.conv2d(seen, self.weight)
+        planes = planes.reshape(len(seen), self.shape.folded_planes, self.shape.phases, *planes.shape[2:])
         return functional.pixel_shuffle(mix_folded(self.shape, planes), self.shape.scale)
 
 
@@ -177,8 +198,3 @@ def unfold(folded: FoldedESR) -> PlainESR:
 def _by_plane(weight: Tensor, planes: int) -> Tensor:
     """(planes * scale^2, 1, k, k) to (planes, scale^2, 1, k, k) float64, apart from the network."""
     return weight.detach().double().reshape(planes, -1, *weight.shape[1:])
-
-
-def _convolve(luma: Tensor, weight: Tensor) -> Tensor:
-    reach = weight.shape[-1] // 2
-    return functional.conv2d(functional.pad(luma, [reach] * 4, mode="replicate"), weight)

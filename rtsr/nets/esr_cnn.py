@@ -16,11 +16,14 @@ Borders repeat the edge pixel, once, before the first convolution; all convoluti
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from rtsr.nets.enlarger import Enlarger
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,14 @@ class Shape:
         return 4 if self.first else 2
 
 
-class PlainESRCNN(nn.Module):
+class PlainESRCNN(Enlarger):
     """The paper's form: convolutions, pixel shuffle, mix.
 
     `choices.weight` is (2C * scale^2, S, 3, 3), planes ordered v_1..v_C, k_1..k_C. Takes (N, 1, H, W) float in 0..1;
     gives (N, 1, scale*H, scale*W), not clipped.
     """
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -68,19 +73,34 @@ class PlainESRCNN(nn.Module):
         self.body = _body(shape)
         self.choices = nn.Conv2d(shape.second, 2 * shape.channels * shape.phases, 3, bias=False)
 
-    def forward(self, luma: Tensor) -> Tensor:
-        """Enlarge a batch of lumas; shapes as the class says."""
-        planes = functional.pixel_shuffle(self.choices(self.body(_continued(luma, self.shape))), self.shape.scale)
+    @property
+    def frame(self) -> int:
+        """All that an output pixel sees; see `Enlarger`."""
+        return self.shape.reach
+
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        planes = functional.pixel_shuffle(self.choices(self.body(seen)), self.shape.scale)
         value, key = planes.chunk(2, 1)
         return torch.sum(value * (key * key).softmax(1), 1, keepdim=True)
 
+    def folded(self) -> dict[str, Tensor]:
+        """Differences of the values; see `Enlarger`."""
+        same = {name: one for name, one in self.named_parameters() if name.startswith("body.")}
+        shape, weight = self.shape, self.choices.weight
+        value, key = weight.reshape(2 * shape.channels, shape.phases, shape.second, 3, 3).chunk(2)
+        planes = value if shape.channels == 1 else torch.cat((value[-1:], value[:-1] - value[-1:], key))
+        return {**same, "choices.weight": planes.flatten(0, 1)}
 
-class FoldedESRCNN(nn.Module):
+
+class FoldedESRCNN(Enlarger):
     """The deployed form: convolutions, mix, pixel shuffle of one channel; the same function as `PlainESRCNN`.
 
     `choices.weight` is (folded planes * scale^2, S, 3, 3), planes ordered v_C, then v_c - v_C for c < C, then k_1..k_C.
     Takes and gives what `PlainESRCNN` does.
     """
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -88,40 +108,44 @@ class FoldedESRCNN(nn.Module):
         self.body = _body(shape)
         self.choices = nn.Conv2d(shape.second, shape.folded_planes * shape.phases, 3, bias=False)
 
-    def forward(self, luma: Tensor) -> Tensor:
-        """Enlarge a batch of lumas; shapes as the class says."""
-        shape = self.shape
-        planes = self.choices(self.body(_continued(luma, shape)))
-        planes = planes.reshape(len(luma), shape.folded_planes, shape.phases, *luma.shape[2:])
-        return functional.pixel_shuffle(_mix_folded(shape, planes), shape.scale)
+    @property
+    def frame(self) -> int:
+        """All that an output pixel sees; see `Enlarger`."""
+        return self.shape.reach
+
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        planes = list(self.choices(self.body(seen)).split(self.shape.phases, 1))
+        return functional.pixel_shuffle(_mix_folded(planes), self.shape.scale)
 
 
 def fold(plain: PlainESRCNN) -> FoldedESRCNN:
-    """The deployed form of `plain`; differences are taken in float64."""
-    shape = plain.shape
-    folded = FoldedESRCNN(shape)
-    folded.body.load_state_dict(plain.body.state_dict())
-    weight = plain.choices.weight.detach().double().reshape(2 * shape.channels, -1, shape.second, 3, 3)
-    value, key = weight.chunk(2)
-    planes = value if shape.channels == 1 else torch.cat((value[-1:], value[:-1] - value[-1:], key))
-    folded.choices.weight.data.copy_(planes.flatten(0, 1))
-    return folded
+    """The deployed form of `plain`."""
+    deployed = FoldedESRCNN(plain.shape)
+    deployed.load_state_dict(plain.folded())
+    return deployed
 
 
-def _mix_folded(shape: Shape, planes: Tensor) -> Tensor:
-    """Choose between the candidates in the folded layout: (N, folded planes, ...) to (N, ...)."""
-    if shape.channels == 1:
-        return planes[:, 0]
-    last, step, key = torch.split(planes, [1, shape.channels - 1, shape.channels], 1)
-    score = key * key
-    share = torch.sigmoid(score[:, :1] - score[:, 1:]) if shape.channels == 2 else score.softmax(1)[:, :-1]
-    return last[:, 0] + torch.sum(share * step, 1)
+def _mix_folded(planes: list[Tensor]) -> Tensor:
+    """Choose between the candidates in the folded layout, a (N, scale^2, H, W) for each plane, to one of the same.
+
+    Written in elementwise operators, the largest score taken off so that no exponential overflows: a softmax over a
+    fifth axis, the obvious way, is slow in every runtime.
+    """
+    last, *others = planes
+    if not others:
+        return last
+    steps, keys = others[: len(others) // 2], others[len(others) // 2 :]
+    scores = [key * key for key in keys]
+    if len(scores) == 2:
+        return last + torch.sigmoid(scores[0] - scores[1]) * steps[0]
+    top = functools.reduce(torch.maximum, scores)
+    weights = [torch.exp(score - top) for score in scores]
+    total = functools.reduce(torch.add, weights)
+    change = functools.reduce(torch.add, [weight * step for weight, step in zip(weights, steps, strict=False)])
+    return last + change / total
 
 
 def _body(shape: Shape) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Conv2d(1, shape.first, 5), nn.Tanh()] if shape.first else []
     return nn.Sequential(*layers, nn.Conv2d(shape.first or 1, shape.second, 3), nn.Tanh())
-
-
-def _continued(luma: Tensor, shape: Shape) -> Tensor:
-    return functional.pad(luma, [shape.reach] * 4, mode="replicate")

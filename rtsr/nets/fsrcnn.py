@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtsr.nets.enlarger import Enlarger
+
 Slopes = Literal["layer", "channel"]
 _TAPS = 9
 _CENTRE = _TAPS // 2
@@ -59,11 +61,13 @@ class Shape:
         return 2 + self.maps + self.tail_reach
 
 
-class FSRCNN(nn.Module):
+class FSRCNN(Enlarger):
     """The paper's form, ending in a transposed convolution.
 
     (N, planes, H, W) float in 0..1 to (N, planes, scale*H, scale*W), not clipped.
     """
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -75,15 +79,28 @@ class FSRCNN(nn.Module):
         nn.init.normal_(self.enlarge.weight, std=0.001)
         nn.init.zeros_(_of(self.enlarge.bias))
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
-        large: Tensor = self.enlarge(self.body(_continued(picture, self.shape)))
+    @property
+    def frame(self) -> int:
+        """All that an output pixel sees; see `Enlarger`."""
+        return self.shape.reach
+
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        large: Tensor = self.enlarge(self.body(seen))
         frame = self.shape.tail_reach * self.shape.scale
         return large[..., frame : large.shape[-2] - frame, frame : large.shape[-1] - frame]
 
+    def folded(self) -> dict[str, Tensor]:
+        """The transposed filter spread over the phases; see `Enlarger`."""
+        same = {name: one for name, one in self.named_parameters() if name.startswith("body.")}
+        bias = _of(self.enlarge.bias).repeat_interleave(self.shape.scale**2)
+        return {**same, "tail.weight": spread(self.enlarge.weight, self.shape.scale), "tail.bias": bias}
 
-class FoldedFSRCNN(nn.Module):
+
+class FoldedFSRCNN(Enlarger):
     """The deployed form, ending in a convolution and a pixel shuffle; takes and gives what `FSRCNN` does."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -91,19 +108,21 @@ class FoldedFSRCNN(nn.Module):
         self.body = _body(shape)
         self.tail = nn.Conv2d(shape.wide, shape.planes * shape.scale**2, 2 * shape.tail_reach + 1)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
-        return functional.pixel_shuffle(self.tail(self.body(_continued(picture, self.shape))), self.shape.scale)
+    @property
+    def frame(self) -> int:
+        """All that an output pixel sees; see `Enlarger`."""
+        return self.shape.reach
+
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        return functional.pixel_shuffle(self.tail(self.body(seen)), self.shape.scale)
 
 
 def fold(plain: FSRCNN) -> FoldedFSRCNN:
     """The deployed form of `plain`: the same numbers in another order."""
-    shape = plain.shape
-    folded = FoldedFSRCNN(shape)
-    folded.body.load_state_dict(plain.body.state_dict())
-    folded.tail.weight.data.copy_(spread(plain.enlarge.weight.detach(), shape.scale))
-    _of(folded.tail.bias).data.copy_(_of(plain.enlarge.bias).detach().repeat_interleave(shape.scale**2))
-    return folded
+    deployed = FoldedFSRCNN(plain.shape)
+    deployed.load_state_dict(plain.folded())
+    return deployed
 
 
 def spread(weight: Tensor, scale: int) -> Tensor:
@@ -129,10 +148,6 @@ def _body(shape: Shape) -> nn.Sequential:
         nn.init.zeros_(_of(convolution.bias))
         layers += [convolution, nn.PReLU(outputs if shape.slopes == "channel" else 1)]
     return nn.Sequential(*layers)
-
-
-def _continued(picture: Tensor, shape: Shape) -> Tensor:
-    return functional.pad(picture, [shape.reach] * 4, mode="replicate")
 
 
 def _of(bias: Tensor | None) -> Tensor:

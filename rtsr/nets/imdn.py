@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtsr.nets.enlarger import Enlarger
+
 Kind = Literal["paper", "light"]
 _SLOPE = 0.05
 _TINY = 1e-12
@@ -53,9 +55,16 @@ class Shape:
         if self.width % 16:
             raise ValueError(f"width must be a multiple of 16, got {self.width}")
 
+    @property
+    def reach(self) -> int:
+        """Low-resolution pixels that an output pixel sees on each side; the paper's attention sees all."""
+        return 4 * self.blocks + 3
 
-class IMDN(nn.Module):
-    """(N, planes, H, W) float in 0..1 to (N, planes, scale*H, scale*W), not clipped."""
+
+class IMDN(Enlarger):
+    """Six or eight blocks; see `Enlarger` for shapes."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -68,9 +77,9 @@ class IMDN(nn.Module):
         self.tail = _conv(width, width, 3)
         self.phases = _conv(width, shape.planes * shape.scale**2, 3)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
-        shallow: Tensor = self.head(picture)
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        shallow: Tensor = self.head(seen)
         deep, outputs = shallow, []
         for block in self.blocks:
             deep = block(deep)

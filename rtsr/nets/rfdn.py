@@ -21,11 +21,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtsr.nets.enlarger import Enlarger
 from rtsr.nets.imdn import ContrastAttention
 
 Attention = Literal["contrast", "spatial"]
 _SLOPE = 0.05
 _POOL, _POOL_STRIDE = 7, 3
+_COARSE_REACH = 40
+"""How far the spatial attention sees on each side, at most: see `SpatialAttention`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,16 @@ class Shape:
         if self.width < 4 or self.width % 2:
             raise ValueError(f"width must be even and 4 or more, got {self.width}")
 
+    @property
+    def reach(self) -> int:
+        """Low-resolution pixels that an output pixel sees on each side; the contrast attention sees all."""
+        return 4 * self.blocks + 3 + (self.blocks * _COARSE_REACH if self.attention == "spatial" else 0)
 
-class RFDN(nn.Module):
-    """(N, planes, H, W) float in 0..1 to (N, planes, scale*H, scale*W), not clipped."""
+
+class RFDN(Enlarger):
+    """See `Enlarger` for shapes."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -62,9 +72,9 @@ class RFDN(nn.Module):
         self.tail = _conv(width, width, 3)
         self.phases = _conv(width, shape.planes * shape.scale**2, 3)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
-        shallow: Tensor = self.head(picture)
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        shallow: Tensor = self.head(seen)
         deep, outputs = shallow, []
         for block in self.blocks:
             deep = block(deep)
@@ -122,13 +132,17 @@ class SpatialAttention(nn.Module):
         """Weigh the pixels; shapes as the class says."""
         height, width = features.shape[-2:]
         narrow: Tensor = self.shrink(features)
-        missing_h, missing_w = max(0, 2 * _POOL + 1 - height), max(0, 2 * _POOL + 1 - width)
-        roomy = narrow
-        if missing_h or missing_w:
-            roomy = functional.pad(narrow, [0, missing_w, 0, missing_h], mode="replicate")
+        missing_h, missing_w = (_missing(side) for side in (height, width))
+        roomy = functional.pad(narrow, [0, missing_w, 0, missing_h], mode="replicate")  # no branch: a trace takes one
         wide = self.coarse(functional.max_pool2d(self.halve(roomy), _POOL, _POOL_STRIDE))
         wide = functional.interpolate(wide, (height, width), mode="bilinear", align_corners=False)
         return features * torch.sigmoid(self.expand(wide + self.skip(narrow)))
+
+
+def _missing(side: int) -> int:
+    """Pixels to a side that can be pooled, as a trace can write it."""
+    missing: int = torch.sym_max(0, 2 * _POOL + 1 - side)  # type: ignore[no-untyped-call]
+    return missing
 
 
 def _conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:

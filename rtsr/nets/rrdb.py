@@ -17,10 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtsr.nets.enlarger import Enlarger
+
 _SCALE = 4
 _SLOPE = 0.2
 _RESIDUAL = 0.2
 """Share of a block's result that is added to its input."""
+_AT_LOW = 3 * 5
+"""3x3 convolutions in a row in one block, at the resolution of the features."""
+_ENDS = 4
+"""What head, tail and the four convolutions on the enlarged features reach, in pixels of the features."""
 _START = 0.1
 """Factor on He's initial weights of the dense blocks: deep residuals start small (ESRGAN, section 3.1)."""
 
@@ -50,9 +56,16 @@ class Shape:
         """Side of the input squares that become channels."""
         return _SCALE // self.scale
 
+    @property
+    def reach(self) -> int:
+        """Input pixels that an output pixel sees on each side; few of them matter: each block adds 15 to it."""
+        return self.unshuffle * (_AT_LOW * self.blocks + _ENDS) + self.unshuffle - 1
 
-class RRDBNet(nn.Module):
-    """(N, planes, H, W) float in 0..1 to (N, planes, scale*H, scale*W), not clipped."""
+
+class RRDBNet(Enlarger):
+    """See `Enlarger` for shapes."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -65,14 +78,14 @@ class RRDBNet(nn.Module):
         self.refine = _conv(width, width)
         self.last = _conv(width, shape.planes)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
         shape = self.shape
-        height, width = picture.shape[-2:]
-        frame = [0, -width % shape.unshuffle, 0, -height % shape.unshuffle]
-        if any(frame):
-            picture = functional.pad(picture, frame, mode="replicate")
-        features: Tensor = self.head(functional.pixel_unshuffle(picture, shape.unshuffle))
+        height, width = seen.shape[-2:]
+        if shape.unshuffle > 1:
+            frame = [0, -width % shape.unshuffle, 0, -height % shape.unshuffle]
+            seen = functional.pixel_unshuffle(functional.pad(seen, frame, mode="replicate"), shape.unshuffle)
+        features: Tensor = self.head(seen)
         features = features + self.tail(self.blocks(features))
         for conv in self.grow:
             features = _active(conv(functional.interpolate(features, scale_factor=2, mode="nearest")))

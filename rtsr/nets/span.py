@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtsr.nets.enlarger import Enlarger
+
 _BLOCKS = 6
 _GAIN = 2
 """How much wider than its ends the inner branch of a training convolution is."""
@@ -39,31 +41,54 @@ class Shape:
         if min(self.planes, self.scale, self.width) < 1:
             raise ValueError(f"sizes must be positive, got {self}")
 
+    @property
+    def reach(self) -> int:
+        """Low-resolution pixels that an output pixel sees on each side."""
+        return 3 * _BLOCKS + 3
 
-class SPAN(nn.Module):
-    """The deployed form: (N, planes, H, W) float in 0..1 to (N, planes, scale*H, scale*W), not clipped."""
+
+class SPAN(Enlarger):
+    """The deployed form; see `Enlarger` for shapes."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         self.body = Body(shape, lambda inputs, outputs: nn.Conv2d(inputs, outputs, 3, padding=1))
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
-        return functional.pixel_shuffle(self.body(picture), self.shape.scale)
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        return functional.pixel_shuffle(self.body(seen), self.shape.scale)
 
 
-class TrainingSPAN(nn.Module):
+class TrainingSPAN(Enlarger):
     """The form that learns: takes and gives what `SPAN` does."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         self.body = Body(shape, Foldable)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
-        return functional.pixel_shuffle(self.body(picture), self.shape.scale)
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        return functional.pixel_shuffle(self.body(seen), self.shape.scale)
+
+    def folded(self) -> dict[str, Tensor]:
+        """Each branched convolution as its 3x3; see `Enlarger`."""
+        weights = {}
+        for name, layer in self.named_modules():
+            if isinstance(layer, Foldable):
+                weights[f"{name}.weight"], weights[f"{name}.bias"] = layer.folded()
+            elif isinstance(layer, nn.Conv2d) and not isinstance(self.get_submodule(name.rpartition(".")[0]), Foldable):
+                weights |= {f"{name}.{kind}": one for kind, one in layer.named_parameters()}
+        return weights
+
+    def start_from(self, other: Enlarger) -> None:
+        """Not possible: a filter does not say which branches it was."""
+        raise ValueError("SPAN's branches cannot start from folded filters")
 
 
 class Body(nn.Module):
@@ -135,26 +160,10 @@ class Foldable(nn.Module):
 
 
 def fuse(training: TrainingSPAN) -> SPAN:
-    """The deployed form of `training`; folded in float64."""
+    """The deployed form of `training`."""
     deployed = SPAN(training.shape)
-    for name, conv in deployed.body.named_modules():
-        if not isinstance(conv, nn.Conv2d):
-            continue
-        twin = training.body.get_submodule(name)
-        if isinstance(twin, Foldable):
-            weight, bias = _exact(twin).folded()
-            conv.load_state_dict({"weight": weight.detach(), "bias": bias.detach()})
-        else:
-            conv.load_state_dict(twin.state_dict())
+    deployed.load_state_dict(training.folded())
     return deployed
-
-
-def _exact(module: Foldable) -> Foldable:
-    """A float64 copy."""
-    inputs, outputs = module.shortcut.in_channels, module.shortcut.out_channels
-    copy = Foldable(inputs, outputs)
-    copy.load_state_dict(module.state_dict())
-    return copy.double()
 
 
 def _of(layer: nn.Conv2d) -> Tensor:

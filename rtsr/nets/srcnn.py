@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rtsr.nets.bicubic import Bicubic
+from rtsr.nets.enlarger import Enlarger
 
 _FIRST, _LAST = 9, 5
+_BICUBIC_REACH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,20 @@ class Shape:
             raise ValueError(f"middle must be odd and positive, got {self.middle}")
 
     @property
-    def reach(self) -> int:
-        """High-resolution pixels that an output pixel sees on each side."""
+    def large_reach(self) -> int:
+        """High-resolution pixels that an output pixel sees on each side of itself."""
         return _FIRST // 2 + self.middle // 2 + _LAST // 2
 
+    @property
+    def reach(self) -> int:
+        """Low-resolution pixels that an output pixel sees on each side, at most, through the bicubic enlargement."""
+        return (self.large_reach + self.scale - 1) // self.scale + _BICUBIC_REACH
 
-class SRCNN(nn.Module):
-    """(N, planes, H, W) float in 0..1 to (N, planes, scale*H, scale*W), not clipped."""
+
+class SRCNN(Enlarger):
+    """See `Enlarger` for shapes. `frame` is 0: it is the enlarged picture whose edge is continued."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -59,8 +68,8 @@ class SRCNN(nn.Module):
             nn.Conv2d(shape.narrow, shape.planes, _LAST),
         )
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
-        large = functional.pad(self.enlarge(picture), [self.shape.reach] * 4, mode="replicate")
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        large = functional.pad(self.enlarge(seen), [self.shape.large_reach] * 4, mode="replicate")
         sharp: Tensor = self.body(large)
         return sharp

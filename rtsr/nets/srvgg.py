@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rtsr.nets.enlarger import Enlarger
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -32,9 +34,16 @@ class Shape:
         if self.convs < 0 or min(self.planes, self.scale, self.width) < 1:
             raise ValueError(f"sizes must be positive, got {self}")
 
+    @property
+    def reach(self) -> int:
+        """Low-resolution pixels that an output pixel sees on each side."""
+        return self.convs + 2
 
-class SRVGGNetCompact(nn.Module):
-    """(N, planes, H, W) float in 0..1 to (N, planes, scale*H, scale*W), not clipped."""
+
+class SRVGGNetCompact(Enlarger):
+    """See `Enlarger` for shapes."""
+
+    shape: Shape
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -45,12 +54,12 @@ class SRVGGNetCompact(nn.Module):
             layers += [_conv(width, width), nn.PReLU(width)]
         self.body = nn.Sequential(*layers, _conv(width, shape.planes * shape.scale**2))
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Enlarge a batch of pictures; shapes as the class says."""
-        phases: Tensor = self.body(picture)
-        planes = phases.reshape(len(picture), self.shape.planes, self.shape.scale**2, *picture.shape[2:])
-        planes = planes + picture.unsqueeze(2)  # nearest: one value for all phases
-        return functional.pixel_shuffle(planes.flatten(1, 2), self.shape.scale)
+    def inner(self, seen: Tensor) -> Tensor:
+        """See `Enlarger`."""
+        # nearest: one value for all phases, which a single plane is as it stands
+        shape = self.shape
+        nearest = seen if shape.planes == 1 else seen.repeat_interleave(shape.scale**2, 1)
+        return functional.pixel_shuffle(self.body(seen) + nearest, shape.scale)
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

@@ -41,9 +41,9 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_training_repeats_to_the_last_bit_and_beats_its_start(photographs: Path) -> None:
     torch.set_num_threads(1)
-    first, second = (train(TINY, 2, photographs, lambda _: None) for _ in range(2))
+    first, second = (train(TINY, 2, (photographs,), lambda _: None) for _ in range(2))
     assert torch.equal(first.net.weight, second.net.weight)
-    start = train(dataclasses.replace(TINY, steps=1, value_rate=0.0), 2, photographs, lambda _: None)
+    start = train(dataclasses.replace(TINY, steps=1, value_rate=0.0), 2, (photographs,), lambda _: None)
     assert first.held_out_psnr_db > start.held_out_psnr_db + 0.1
     assert (first.crops_learned, first.crops_held_out) == (2, 2)
 
@@ -51,7 +51,7 @@ def test_training_repeats_to_the_last_bit_and_beats_its_start(photographs: Path)
 @pytest.mark.parametrize(("kind", "channels", "scale"), [("max", 3, 3), ("tr", 2, 4), ("tm", 4, 2)])
 def test_every_kind_trains_at_every_scale(photographs: Path, kind: str, channels: int, scale: int) -> None:
     recipe = dataclasses.replace(TINY, kind=kind, channels=channels, steps=5)
-    net = train(recipe, scale, photographs, lambda _: None).net
+    net = train(recipe, scale, (photographs,), lambda _: None).net
     pairs = [load_pair(path, scale) for path in sorted((photographs / "cc0").iterdir())]
     assert np.isfinite(check(net, pairs))
 
@@ -98,7 +98,7 @@ def test_a_patch_and_its_answer_are_one_place(photographs: Path) -> None:
 
 
 def test_crops_of_one_photograph_stay_on_one_side(photographs: Path) -> None:
-    grouped = list_photographs(photographs, ("cc0",))
+    grouped = list_photographs((photographs,), ("cc0",))
     assert [[path.stem for path in one] for one in grouped] == [["lake_0", "lake_1"], ["tree_0", "tree_1"]]
     learn, hold = split(grouped, 2)
     assert {path.stem[:4] for path in learn}.isdisjoint(path.stem[:4] for path in hold)
@@ -106,17 +106,25 @@ def test_crops_of_one_photograph_stay_on_one_side(photographs: Path) -> None:
         with pytest.raises(SourceError, match="too few"):
             split(grouped, every)
     with pytest.raises(SourceError, match="cc-by"):
-        list_photographs(photographs, ("cc-by",))
+        list_photographs((photographs,), ("cc-by",))
+
+
+NAMES = {
+    "esr": "esr-{kind}-k{kernel_size}c{channels}",
+    "ecbsr": "ecbsr-m{blocks}c{channels}",
+    "espcn": "espcn-d{first}s{second}",
+    "esr_cnn": "esr-cnn-c{channels}d{first}s{second}",
+    "fsrcnn": "fsrcnn-{wide}-{narrow}-{maps}",
+    "imdn": "imdn-{kind}",
+    "span": "span-{width}",
+}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_shipped_recipes_are_read(path: Path) -> None:
     recipe = read_recipe(path)
-    if recipe.net == "esr":
-        name = f"esr-{recipe.kind}-k{recipe.kernel_size}c{recipe.channels}"
-    else:
-        name = f"{recipe.net}-m{recipe.blocks}c{recipe.channels}"
-    assert recipe.name == path.stem == name
+    numbers = dataclasses.asdict(recipe) if recipe.net == "esr" else recipe.shape
+    assert recipe.name == path.stem == NAMES[recipe.net].format(**numbers)
 
 
 @pytest.mark.parametrize(

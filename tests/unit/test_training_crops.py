@@ -18,21 +18,22 @@ import training.train_crops
 from rtsr.errors import ResourceError, SourceError, UsageError
 from rtsr.models import parse_card, verified_path
 from rtsr.nets import open_net
-from rtsr.nets.ecbsr import Shape
 from training.__main__ import command, find_recipe
 from training.checkpoint import read_checkpoint, write_checkpoint
 from training.crops import Crops
 from training.data import Pair, load_pair
+from training.learner import Learner
 from training.recipe import CropRecipe, read_recipe
 from training.train import Trained
 from training.train_crops import Run, begin, loss_of, train_crops
 
 TINY = CropRecipe(
-    net="ecbsr", name="tiny", blocks=1, channels=4, scales=(2,), folders=("cc0",), held_out=2,
+    net="ecbsr", name="tiny", shape={"blocks": 1, "channels": 4}, scales=(2,), folders=("cc0",), held_out=2,
     steps=60, batch=4, crop_px=16, check_every=10, average=0.9, tail=0.3,
 )  # fmt: skip
 TINY_TOML = (
-    'net = "ecbsr"\nname = "tiny"\nblocks = 1\nchannels = 4\nscales = [2, 3]\nfolders = ["cc0"]\nheld_out = 2\n'
+    'net = "ecbsr"\nname = "tiny"\nshape = { blocks = 1, channels = 4 }\nscales = [2, 3]\n'
+    'folders = ["cc0"]\nheld_out = 2\n'
     "steps = 30\nwarm_steps = 20\nbatch = 4\ncrop_px = 16\ncheck_every = 10\n"
 )
 
@@ -66,16 +67,16 @@ def same(first: Trained, second: Trained) -> bool:
 
 
 def test_it_repeats_to_the_last_bit_and_beats_its_start(photographs: Path, tmp_path: Path) -> None:
-    first, second = (learn(TINY, Run(photographs, tmp_path / name)) for name in "ab")
+    first, second = (learn(TINY, Run((photographs,), tmp_path / name)) for name in "ab")
     assert same(first, second)
-    start = learn(dataclasses.replace(TINY, steps=1, rate=0.0, last_rate=0.0), Run(photographs, tmp_path / "c"))
+    start = learn(dataclasses.replace(TINY, steps=1, rate=0.0, last_rate=0.0), Run((photographs,), tmp_path / "c"))
     assert first.held_out_psnr_db > start.held_out_psnr_db + 0.5
     assert (first.crops_learned, first.crops_held_out, first.finished) == (2, 2, True)
 
 
 def test_a_stopped_run_goes_on_as_if_nothing_had_been(photographs: Path, tmp_path: Path) -> None:
-    whole = learn(TINY, Run(photographs, tmp_path / "whole"))
-    parts = Run(photographs, tmp_path / "parts", max_minutes=1e-9)  # one step at a time, also between two looks
+    whole = learn(TINY, Run((photographs,), tmp_path / "whole"))
+    parts = Run((photographs,), tmp_path / "parts", max_minutes=1e-9)  # one step at a time, also between two looks
     stopped = [learn(TINY, parts) for _ in range(13)]
     assert not any(one.finished for one in stopped)
     assert stopped[-1].held_out_psnr_db > stopped[0].held_out_psnr_db
@@ -89,7 +90,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(photographs: Path, tmp_path
     code = (
         "import sys, torch, tests.unit.test_training_crops as t; from pathlib import Path; torch.set_num_threads(1);"
         "t.train_crops(t.dataclasses.replace(t.TINY, steps=4000, check_every=500), 2,"
-        " t.Run(Path(sys.argv[1]), Path(sys.argv[2])), lambda line: print(line, flush=True))"
+        " t.Run((Path(sys.argv[1]),), Path(sys.argv[2])), lambda line: print(line, flush=True))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(photographs), str(checkpoint)], stdout=subprocess.PIPE, text=True
@@ -99,19 +100,18 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(photographs: Path, tmp_path
     assert "step 1000/" in lines[-1]
     assert process.returncode == -signal.SIGKILL
     told: list[str] = []
-    resumed = train_crops(recipe, 2, Run(photographs, checkpoint), told.append)
+    resumed = train_crops(recipe, 2, Run((photographs,), checkpoint), told.append)
     assert "goes on after step" in told[0]
-    assert same(resumed, learn(recipe, Run(photographs, tmp_path / "whole")))
+    assert same(resumed, learn(recipe, Run((photographs,), tmp_path / "whole")))
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(photographs: Path, tmp_path: Path) -> None:
     checkpoint = tmp_path / "wild"
     recipe = dataclasses.replace(TINY, rate=1e19, last_rate=1e19, warm_up=0.9, check_every=1)
     with pytest.raises(UsageError, match="no longer a number at step") as caught:
-        learn(recipe, Run(photographs, checkpoint))
+        learn(recipe, Run((photographs,), checkpoint))
     assert str(checkpoint) in caught.value.mend
-    shape = Shape(recipe.blocks, recipe.channels, 2)
-    _, progress = begin(recipe, shape, Run(photographs, checkpoint))
+    progress = begin(Learner(recipe, 2, None), recipe, Run((photographs,), checkpoint))
     read_checkpoint(checkpoint, progress, repr((recipe, 2)))
     assert f"at step {progress.step + 1}." in str(caught.value)
     assert all(one.isfinite().all() for one in progress.averaged)
@@ -119,7 +119,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(photograph
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run"
-    _, progress = begin(TINY, Shape(1, 4, 2), Run(tmp_path, path))
+    progress = begin(Learner(TINY, 2, None), TINY, Run((tmp_path,), path))
     write_checkpoint(path, progress, "recipe")
     before = path.read_bytes()
 
@@ -135,7 +135,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: p
 
 
 def test_another_recipe_or_junk_is_refused(photographs: Path, tmp_path: Path) -> None:
-    run = Run(photographs, tmp_path / "run", max_minutes=1e-9)
+    run = Run((photographs,), tmp_path / "run", max_minutes=1e-9)
     learn(TINY, run)
     with pytest.raises(UsageError, match="another recipe"):
         learn(dataclasses.replace(TINY, rate=1e-3), run)
@@ -145,14 +145,16 @@ def test_another_recipe_or_junk_is_refused(photographs: Path, tmp_path: Path) ->
 
 
 def test_a_crop_and_its_truth_are_one_place(photographs: Path) -> None:
-    """Against a truth that is its own picture enlarged by repetition: nothing lacks, under every mirror and turn."""
+    """A truth that is its own picture enlarged by repetition stays so, under every mirror and turn."""
     lows = [load_pair(path, 2).low for path in sorted((photographs / "cc0").iterdir())]
     pairs = [Pair(low, low.repeat_interleave(2, 0).repeat_interleave(2, 1)) for low in lows]
-    crops = Crops(pairs, 2, 3, 10)
+    crops = Crops(pairs, 2, 3, 10, taught=[1.0 - pair.high for pair in pairs])
     assert len(crops) == sum((low.shape[0] - 9) * (low.shape[1] - 9) for low in lows)
-    seen, lacks, weight = crops.draw(64, torch.Generator().manual_seed(0))
-    assert (seen.shape, lacks.shape, weight.shape) == ((64, 1, 16, 16), (64, 4, 10, 10), (64, 1, 1, 1))
-    assert lacks.abs().max() == 0
+    seen, answers, weight = crops.draw(64, torch.Generator().manual_seed(0))
+    assert (seen.shape, answers.shape, weight.shape) == ((64, 1, 16, 16), (64, 2, 20, 20), (64, 1, 1, 1))
+    truth, taught = answers.split(1, 1)
+    assert torch.equal(truth, seen[:, :, 3:-3, 3:-3].repeat_interleave(2, 2).repeat_interleave(2, 3))
+    assert torch.equal(taught, 1.0 - truth)
 
 
 def test_crops_reach_over_the_border_as_the_network_does() -> None:
@@ -162,8 +164,8 @@ def test_crops_reach_over_the_border_as_the_network_does() -> None:
 
 
 def test_a_small_picture_is_refused(photographs: Path, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="32 low-resolution pixels"):
-        learn(dataclasses.replace(TINY, crop_px=33), Run(photographs, tmp_path / "run"))
+    with pytest.raises(SourceError, match="less than 66 on one side"):
+        learn(dataclasses.replace(TINY, crop_px=33), Run((photographs,), tmp_path / "run"))
 
 
 def test_losses_measure_a_picture_by_what_bicubic_makes_of_it() -> None:
@@ -192,7 +194,7 @@ def test_the_command_trains_every_scale_from_the_first_one(photographs: Path, tm
     for scale in (2, 3):
         card = parse_card(out / f"tiny_x{scale}.toml")
         net = open_net(verified_path(card, "safetensors"))
-        assert (net.shape.parameters, net.shape.kernel_size) == (card.parameters, card.receptive_field_px)
+        assert (2 * net.shape.reach + 1, net.shape.scale) == (card.receptive_field_px, scale)
         assert verified_path(card, "onnx").is_file()
     assert (out / "tiny.recipe.toml").read_bytes() == recipe.read_bytes()
 
@@ -221,11 +223,17 @@ def test_an_esr_recipe_has_no_time_limit(photographs: Path, tmp_path: Path) -> N
     ("old", "new", "words"),
     [
         ("blocks = 4", "block = 4", "did you mean blocks"),
-        ("blocks = 4", "blocks = 0", "positive"),
-        ("blocks = 4", 'blocks = 4\nloss = "l3"', "one of l1, charbonnier, l2"),
-        ("blocks = 4", "blocks = 4\nwarm_up = 1", "less than 1"),
+        ("channels = 8", "channels = 0", "positive"),
+        ("blocks = 4", 'blocks = "4"', "shape = "),
+        (", channels = 8", "", "does not say 'channels'"),
+        ("shape = { blocks = 4, channels = 8 }\n", "", "does not say 'shape'"),
+        ("shape = { blocks = 4, channels = 8 }", "shape = 4", "a table"),
+        ("channels = 8", "channels = 8, scale = 2", "unknown key 'scale'"),
+        ('net = "ecbsr"', 'net = "ecbs"', "did you mean ecbsr"),
+        ("steps =", "step =", "did you mean steps"),
+        ("scales =", 'loss = "l3"\nscales =', "one of l1, charbonnier, l2"),
+        ("scales =", "warm_up = 1\nscales =", "less than 1"),
         ("scales = [2, 3, 4]", "scales = [1]", "2 or more"),
-        ("channels = 8\n", "", "does not say 'channels'"),
     ],
 )
 def test_a_wrong_line_is_refused_with_its_mend(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -235,7 +243,9 @@ def test_a_wrong_line_is_refused_with_its_mend(tmp_path: Path, old: str, new: st
         read_recipe(path)
 
 
-@pytest.mark.parametrize(("key", "value"), [("warm_steps", -1), ("tail", 1.5)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("warm_steps", -1), ("tail", 1.5), ("teach", -0.1), ("fft", -1.0), ("clip", -1.0)]
+)
 def test_an_impossible_number_is_refused(key: str, value: float) -> None:
     with pytest.raises(UsageError, match=key):
         dataclasses.replace(TINY, **{key: value})

@@ -1,8 +1,9 @@
 """RFDN: the published counts of both attentions."""
 
 import pytest
+import torch
 
-from rtsr.nets.rfdn import RFDN, Attention, Shape
+from rtsr.nets.rfdn import RFDN, Attention, Shape, SpatialAttention
 from tests.unit.nets.measure import hold, multiply_adds, on_meta, parameters, picture
 
 
@@ -41,6 +42,20 @@ def test_any_size_any_scale(attention: Attention, scale: int, planes: int) -> No
 def test_maps_too_small_to_pool_are_continued(height: int, width: int) -> None:
     net = RFDN(Shape("spatial", 1, 2, width=8, blocks=1))
     assert net(picture(1, height, width)).shape == (1, 1, 2 * height, 2 * width)
+
+
+@pytest.mark.parametrize("side", [119, 120, 121])
+@torch.no_grad()
+def test_the_wide_attention_sees_no_further_than_the_shape_says(side: int) -> None:
+    attention, spot = SpatialAttention(4).double(), 60
+    for parameter in attention.parameters():
+        parameter.abs_().mul_(0.1)  # nothing cancels, and what is larger passes the pool
+    low = picture(4, side, side).double()
+    changed = low.clone()
+    changed[..., spot, spot] += 1
+    felt = (attention(changed) != attention(low)).nonzero()[:, 2:]
+    reach = max(spot - int(felt.min()), int(felt.max()) - spot)
+    assert 24 < reach <= Shape("spatial", 1, 2, blocks=1).reach - Shape("contrast", 1, 2, blocks=1).reach
 
 
 @pytest.mark.parametrize("change", [{"attention": "none"}, {"planes": 0}, {"scale": 0}, {"blocks": 0}, {"width": 7}])

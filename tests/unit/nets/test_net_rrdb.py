@@ -27,6 +27,22 @@ def test_sides_that_do_not_divide_are_continued_by_their_edge(scale: int, missin
     torch.testing.assert_close(net(low), net(roomy)[..., : 17 * scale, : 13 * scale], atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("scale", [1, 2, 4])
+@torch.no_grad()
+def test_an_output_pixel_sees_no_further_than_its_shape_says(scale: int) -> None:
+    torch.manual_seed(0)
+    net = RRDBNet(Shape(1, scale, 1, 8, 4)).double()
+    for parameter in net.parameters():
+        parameter.abs_()  # nothing cancels
+    side = 2 * net.shape.reach + 9
+    low = picture(1, side, side).double()
+    changed = low.clone()
+    changed[..., side // 2, side // 2] += 1e6
+    felt = (net(changed) != net(low)).nonzero()[:, 2:] // scale
+    reach = max(side // 2 - int(felt.min()), int(felt.max()) - side // 2)
+    assert net.shape.reach - net.shape.unshuffle < reach <= net.shape.reach
+
+
 def test_deep_blocks_start_small() -> None:
     torch.manual_seed(0)
     block = RRDBNet(Shape(1, 4, 1)).blocks[0].body[0]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rtsr.nets.srcnn import SRCNN, Shape
-from tests.unit.nets.measure import hold, parameters, weights
+from tests.unit.nets.measure import hold, parameters, picture, weights
 
 
 @pytest.mark.parametrize(("middle", "published"), [(1, 8032), (3, 24416), (5, 57184)])
@@ -24,6 +24,18 @@ def test_any_size_any_scale(scale: int, planes: int) -> None:
 def test_a_flat_picture_stays_flat_to_its_borders() -> None:
     high = SRCNN(Shape(2))(torch.full((1, 1, 7, 5), 0.6))
     torch.testing.assert_close(high, high[..., 6:7, 4:5].expand_as(high), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@torch.no_grad()
+def test_an_output_pixel_sees_no_further_than_its_shape_says(scale: int) -> None:
+    net = SRCNN(Shape(scale, wide=8, narrow=4))
+    low = picture(1, 41, 41)
+    changed = low.clone()
+    changed[..., 20, 20] += 1
+    felt = (net(changed) != net(low)).nonzero()[:, 2:] // scale
+    assert 20 - int(felt.min()) == int(felt.max()) - 20
+    assert net.shape.reach - 1 <= int(felt.max()) - 20 <= net.shape.reach  # a phase of bicubic at x3 looks less far
 
 
 @pytest.mark.parametrize("change", [{"scale": 0}, {"planes": 0}, {"middle": 2}, {"wide": 0}])
