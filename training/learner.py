@@ -47,7 +47,8 @@ class Learner:
         self.shape = shape_of(recipe, scale)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self.net: Enlarger = family.learnable(self.shape)
+            form = family.learnable if recipe.form == "learnable" else family.deployed
+            self.net: Enlarger = form(self.shape)
             self._basis = None
             if basis is not None and needs_beginning(self.net):
                 begin(self.net)
@@ -62,8 +63,8 @@ class Learner:
                 raise UsageError(f"{recipe.name} x{scale}: {error}", mend="set warm_steps = 0") from error
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         ending = self.net.ending()
-        if isinstance(self.net, ECBSR):  # `keep_flat` decides the last bias
-            ending.get_submodule("plain").get_parameter("bias").requires_grad_(False)  # noqa: FBT003
+        if isinstance(self.net, ECBSR | PlainECBSR):  # `keep_flat` decides the last bias
+            self.net.filters()[-1][1].requires_grad_(False)  # noqa: FBT003
         last = {id(one) for one in ending.parameters()}
         learned = [one for one in self.net.parameters() if one.requires_grad]
         self.groups = [
@@ -81,7 +82,7 @@ class Learner:
 
     def weights(self) -> dict[str, Tensor]:
         """The deployed form's parameters, differentiable."""
-        if isinstance(self.net, ECBSR):
+        if isinstance(self.net, ECBSR | PlainECBSR):
             return name_filters(keep_flat(self.net.filters()))
         weights = self.net.folded()
         if self._basis is not None:

@@ -78,6 +78,8 @@ class CropRecipe:
     shape: dict[str, Any]
     """The fields of that module's `Shape`, all but the scale."""
     scales: tuple[int, ...]
+    form: Literal["learnable", "deployed"] = "learnable"
+    """Which form learns, where a network has branches that fold away at the end."""
 
     folders: tuple[str, ...]
     """Folders of the training set to read; they differ in licence."""

@@ -27,10 +27,13 @@ log = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent
 MODELS: dict[str, tuple[int, ...]] = {
     "bicubic": (2, 3, 4),
+    "esr-max-k5c2": (2, 3, 4),
+    "esr-max-k7c3": (2, 3, 4),
     "esr-tm-k5c2": (2, 3, 4),
     "esr-tm-k7c4": (2, 3, 4),
     "esr-tr-k5c2": (2, 3, 4),
-    "esr-max-k7c3": (2, 3, 4),
+    "esr-tr-k7c5": (2, 3, 4),
+    "espcn-d16s32": (2, 3, 4),
     "ecbsr-m4c8": (2, 3, 4),
     "ecbsr-m4c16": (2, 3, 4),
 }

@@ -21,7 +21,9 @@ from rtsr.upscalers.openvino_columns import COLUMNS, pack_columns, unpack_column
 _Geometry = tuple[tuple[int, int], int, int]
 """Width and height of a picture, scale, columns that the graph takes at a time."""
 EXACT = "f32"
-"""Of the reference and of one-layer networks."""
+"""Of the reference, of one-layer networks and of those in `_BRIGHT`."""
+_BRIGHT = frozenset({"espcn", "esr_cnn", "fsrcnn"})
+"""Networks whose layers carry brightness itself, with no base around them: bf16 would round the picture."""
 
 
 def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "OpenVinoEngine":
@@ -38,7 +40,8 @@ def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "Ope
     width, height = size_wh
     model = _read(verified_onnx(card))
     packed = pack_columns(model, size_wh, card.scale)
-    columns, precision = (COLUMNS, EXACT) if packed is not None else (1, _fast_precision())
+    columns = COLUMNS if packed is not None else 1
+    precision = EXACT if packed is not None or card.net in _BRIGHT else _fast_precision()
     graph = packed if packed is not None else _with_bytes(model, size_wh)
     try:
         request = _core().compile_model(graph, "CPU", _settings(threads, precision)).create_infer_request()
@@ -72,7 +75,7 @@ def describe() -> tuple[str, str]:
 def precisions() -> str:
     """What networks run in here, in words."""
     fast = _fast_precision()
-    return EXACT if fast == EXACT else f"{EXACT}, {fast} in networks of several layers"
+    return EXACT if fast == EXACT else f"{EXACT}, {fast} in deep networks"
 
 
 @cache

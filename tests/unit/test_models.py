@@ -23,6 +23,7 @@ from rtsr.models import (
     verified_path,
 )
 from rtsr.nets import open_net
+from rtsr.nets.families import count
 
 NETWORKS = [card for card in list_models() if card.net != "bicubic"]
 
@@ -54,22 +55,25 @@ def test_a_network_beats_bicubic_on_every_set(card: ModelCard) -> None:
 @torch.no_grad()
 def test_the_two_files_compute_the_same_function(card: ModelCard) -> None:
     net = open_net(verified_path(card, "safetensors"))
-    assert (net.shape.scale, net.shape.parameters) == (card.scale, card.parameters)
-    assert net.shape.macs_per_output_pixel == card.macs_per_output_pixel
-    assert net.shape.kernel_size == card.receptive_field_px
+    counts = count(card.net, net.shape)
+    assert (net.shape.scale, counts.parameters) == (card.scale, card.parameters)
+    assert -(-counts.macs_per_input_pixel // card.scale**2) == card.macs_per_output_pixel
+    assert 2 * net.shape.reach + 1 == card.receptive_field_px
     picture = torch.rand(2, 1, 21, 30, generator=torch.Generator().manual_seed(0))
     core = openvino.Core()
     engine = core.compile_model(verified_onnx(card), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    np.testing.assert_allclose(engine(picture.numpy())["sr"], net(picture).numpy(), atol=1e-5, rtol=0)
+    np.testing.assert_allclose(engine(picture.numpy())["sr"], net(picture).numpy(), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("card", NETWORKS, ids=str)
 @torch.no_grad()
 def test_flat_stays_flat_up_to_the_border(card: ModelCard) -> None:
+    """To the last bit with a base that brightness goes around the network by, else to a quarter of a level."""
     net = open_net(verified_path(card, "safetensors"))
+    off = 1e-5 if card.net in ("esr", "ecbsr") else 0.25 / 255
     for level in (16 / 255, 0.5, 235 / 255):
         made = net(torch.full((1, 1, 6, 9), level))
-        torch.testing.assert_close(made, torch.full_like(made, level), atol=1e-5, rtol=0)
+        torch.testing.assert_close(made, torch.full_like(made, level), atol=off, rtol=0)
 
 
 @pytest.mark.parametrize(
