@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import torch
 
-from rtsr.errors import RtsrError, UsageError, nearest
+from rtsr.errors import BackendError, RtsrError, UsageError, nearest
 from rtsr.models import find_model, parse_card, verified_path
 from rtsr.nets import open_net
 from rtsr.nets.families import family_of
@@ -46,18 +46,20 @@ _SHARED = _HERE.parent.parent / "shared" / "data"
 @click.option("--sets", type=Path, default=_SHARED / "eval", help="folder of Set5, Set14, BSD100 and Kodak24")
 @click.option("--out", type=Path, default=Path("runs"), help="where the files go; rtsr/models to ship them")
 @click.option("--scale", type=int, multiple=True, help="only this scale of the recipe's")
+@click.option("--device", default="cpu", help="where to compute, as torch names it: cpu, cuda")
 @click.option("--skip-bad", is_flag=True, help="name and leave out files that cannot be used, instead of stopping")
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="stop then; run it again to go on")
 @click.option("--measure-only", is_flag=True, help="RECIPE is a card in OUT: measure it again, train nothing")
 def command(  # noqa: PLR0913 - one argument per option
     recipe: str, data: tuple[Path, ...], sets: Path, out: Path, scale: tuple[int, ...], max_minutes: float | None,
-    skip_bad: bool, measure_only: bool,  # noqa: FBT001
+    device: str, skip_bad: bool, measure_only: bool,  # noqa: FBT001
 ) -> None:  # fmt: skip
     """Train RECIPE, a TOML file or the bare name of one in training/recipes/."""
     torch.set_num_threads(1)  # more threads gain nothing at this size, and would change the last bits
     if measure_only:
         remeasure(out / f"{recipe}.toml", sets, click.echo)
         return
+    _refuse_missing(device)
     path = find_recipe(recipe)
     plan = read_recipe(path)
     out.mkdir(parents=True, exist_ok=True)
@@ -69,7 +71,7 @@ def command(  # noqa: PLR0913 - one argument per option
         left_minutes = max((ends - time.monotonic()) / 60.0, 0.0)
         checkpoint = card.with_suffix(".checkpoint")
         first, teacher = _first_net(plan, one, out), _teacher(plan, one, out)
-        runs.append(Run(data, checkpoint, first, left_minutes, teacher, skip_bad))
+        runs.append(Run(data, checkpoint, first, left_minutes, teacher, skip_bad, device))
         trained = _train(plan, one, runs[-1])
         write_card(card, describe(plan, trained, write_files(trained.net, card), data))
         click.echo(f"{card}  best step {trained.best_step}, {trained.seconds:.1f} s")
@@ -79,6 +81,13 @@ def command(  # noqa: PLR0913 - one argument per option
             return
     for run in runs:  # not before: a command that is given again must know which scales are done
         run.checkpoint.unlink(missing_ok=True)
+
+
+def _refuse_missing(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BackendError(f"there is no device {device!r} to train on", mend="use --device cpu") from error
 
 
 def _train(plan: Recipe, scale: int, run: Run) -> Trained:

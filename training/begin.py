@@ -66,7 +66,7 @@ def begin(net: Enlarger) -> None:
 def written(coefficients: Tensor, basis: Tensor, carried: float) -> Tensor:
     """First filters, (D, 1, k, k), from coefficients of that shape; row 0 and the last of each row are unused."""
     side = coefficients.shape[-1]
-    carrier = functional.pad(torch.full((1, 1, 1, 1), carried), [side // 2] * 4)
+    carrier = functional.pad(coefficients.new_full((1, 1, 1, 1), carried), [side // 2] * 4)
     others = coefficients[1:].flatten(1)[:, : len(basis)] @ basis
     return torch.cat((carrier, others.reshape(-1, 1, side, side)))
 

@@ -75,6 +75,12 @@ class Learner:
             )
         ]
 
+    def to(self, device: str) -> None:
+        """Move to where it learns."""
+        self.net.to(device)
+        self._deployed.to(device)
+        self._basis = None if self._basis is None else self._basis.to(device)
+
     @property
     def frame(self) -> int:
         """Surroundings, in low-resolution pixels on each side, that `run` wants."""
@@ -99,7 +105,7 @@ class Learner:
             _INNER + name: one.contiguous(memory_format=layout) if one.ndim == 4 else one
             for name, one in weights.items()
         }
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast(seen.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             made: Tensor = functional_call(self._deployed, ready, (seen.contiguous(memory_format=layout),))
         return made.float()
 

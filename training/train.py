@@ -87,9 +87,10 @@ def train(
 def check(net: Enlarger, pairs: list[Pair]) -> float:
     """Mean PSNR in dB over pictures, borders of `scale` pixels cut, peak 255."""
     edge = net.shape.scale
+    device = next(net.parameters()).device
     total = 0.0
     for pair in pairs:
-        guess = net(pair.low[None, None])[0, 0]
+        guess = net(pair.low[None, None].to(device))[0, 0].cpu()
         error = (guess - pair.high)[edge:-edge, edge:-edge].square().mean().item()
         total -= 10.0 * math.log10(error)
     return total / len(pairs)

@@ -52,6 +52,8 @@ class Run:
     """Whose pictures are learned beside the truth."""
     skip_bad: bool = False
     """Leave out files that cannot be used, instead of stopping at one."""
+    device: str = "cpu"
+    """Where it computes, as torch names it. The bits repeat on one kind of device."""
 
 
 def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], None]) -> Trained:
@@ -62,8 +64,9 @@ def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], 
     sets = load_sets(recipe, scale, run.data, least_px=recipe.crop_px, skip_bad=run.skip_bad, tell=tell)
     pairs, held_out = sets
     learner = Learner(recipe, scale, run.start, lambda side: _whitening(pairs, scale, side, recipe.seed))
+    learner.to(run.device)
     taught = [run.teacher(pair.low) for pair in pairs] if run.teacher else None
-    crops = Crops(pairs, scale, learner.frame, recipe.crop_px, taught)
+    crops = Crops(pairs, scale, learner.frame, recipe.crop_px, taught, run.device)
     wanted = repr((recipe, scale))
     now = begin(learner, recipe, run)
     if run.checkpoint.exists():
@@ -87,7 +90,7 @@ def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], 
     write_checkpoint(run.checkpoint, now, wanted)
     now.keep_if_best(psnr_db)  # in this result, not in the run that may go on
     counts = len(pairs), len(held_out)
-    best = learner.deployed(now.best)
+    best = learner.deployed(now.best).cpu()
     return Trained(best, now.best_psnr_db, now.best_step, *counts, now.seconds, finished=now.step == now.steps)
 
 
@@ -133,7 +136,7 @@ def _loss(recipe: CropRecipe, made: Tensor, answers: Tensor, weight: Tensor, *, 
     truth, *taught = answers.split(1, 1)
     if ending:
         return loss_of(made - truth, weight, "l2")
-    loss = torch.zeros(())
+    loss = truth.new_zeros(())
     for answer, share in ((truth, 1.0 - recipe.teach * len(taught)), *((one, recipe.teach) for one in taught)):
         loss = loss + share * loss_of(made - answer, weight, recipe.loss)
         if recipe.fft:
@@ -159,7 +162,7 @@ def spectral_loss(error: Tensor, weight: Tensor) -> Tensor:
 
 def _look(now: Progress, learner: Learner, run: Run, held_out: list[Pair]) -> float:
     """The average's PSNR in dB on the held-out photographs."""
-    psnr_db = check(learner.deployed(now.averaged), held_out)
+    psnr_db = check(learner.deployed(now.averaged).to(run.device), held_out)
     _refuse_nan(psnr_db, now, run)
     return psnr_db
 
