@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -13,6 +12,7 @@ import torch
 
 from rtsr.jobs.evaluate import measure
 from rtsr.models import parse_card
+from rtsr.models.text import card_text
 from rtsr.nets.families import count, family_of, numbers_of
 
 if sys.version_info >= (3, 11):
@@ -69,11 +69,7 @@ def licences(data: Sequence[Path], folders: tuple[str, ...]) -> dict[str, int]:
 
 def write_card(path: Path, table: dict[str, Any]) -> None:
     """Write a card's TOML, and read it back as the product will."""
-    lines = [f"{key} = {_toml(value)}" for key, value in table.items() if not isinstance(value, dict)]
-    for key, value in table.items():
-        if isinstance(value, dict):
-            lines += ["", f"[{key}]", *(f"{_key(name)} = {_toml(one)}" for name, one in value.items())]
-    path.write_text("\n".join(lines) + "\n", "utf-8")
+    path.write_text(card_text(table), "utf-8")
     parse_card(path)
 
 
@@ -90,13 +86,3 @@ def remeasure(path: Path, sets: Path, tell: Callable[[str], None]) -> None:
         }  # fmt: skip
         tell(f"{row.model} x{row.scale}  {name}  {row.psnr_db:.3f} dB  SSIM {row.ssim:.4f}")
     write_card(path, {**tomllib.loads(path.read_text("utf-8")), "quality": quality})
-
-
-def _key(name: str) -> str:
-    return name if name.replace("-", "").replace("_", "").isalnum() else json.dumps(name)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_toml(one)}" for key, one in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False)

@@ -7,7 +7,6 @@ card is written last and removed first, so what has a card is complete.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtsr.errors import ResourceError, RtsrError, UsageError
+from rtsr.models.text import card_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,22 +106,6 @@ def remove(name: str, scales: tuple[int, ...]) -> None:
             _remove(path)
 
 
-def card_text(table: Mapping[str, object]) -> str:
-    """A card as TOML: plain values first, then each table under its name."""
-    lines = [f"{key} = {_toml(value)}" for key, value in table.items() if not isinstance(value, dict)]
-    for key, value in table.items():
-        if isinstance(value, dict):
-            lines += ["", f"[{key}]", *(f"{name} = {_toml(one)}" for name, one in value.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _toml(value: object) -> str:
-    if not isinstance(value, str):
-        return json.dumps(value)
-    sound = value.encode("utf-8", "replace").decode().replace("\x7f", "?")  # neither is allowed in TOML
-    return json.dumps(sound, ensure_ascii=False)
-
-
 def _remove(card: Path) -> None:
     """The card first: what has no card is no model."""
     for suffix in (".toml", *_SUFFIXES):
@@ -161,4 +145,4 @@ def _unwritten(place: Path, error: OSError) -> RtsrError:
     return UsageError(f"{place} cannot be written ({reason})", mend=f"set {VARIABLE} to a folder of yours")
 
 
-__all__ = ["VARIABLE", "card_path", "card_text", "folder", "install", "list_user_models", "refuse_name", "remove"]
+__all__ = ["VARIABLE", "card_path", "folder", "install", "list_user_models", "refuse_name", "remove"]
