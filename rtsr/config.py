@@ -86,7 +86,19 @@ class Eval:
     models: str = option("all", "comma list of networks, or all; bicubic is always there", metavar="NAMES")
     scales: str = option("2", "comma list of output side over input side", "--scale", "-s", metavar="N,...")
     format: Literal["md", "csv", "json"] = option("md", "how the table is printed")
-    plot: str | None = option(None, "draw quality against speed on this machine to this file", metavar="PNG")
+    plot: str | None = option(
+        None, "draw quality against speed on this machine, or of --video against bits, to this file", metavar="PNG"
+    )
+    video: bool = option(False, "measure clips instead of pictures: each DIR is a clip, or a folder of clips")
+    codecs: str = option(
+        "h264",
+        "of --video: comma list of h264, h265, mjpeg, which stand before the network",
+        "--codec",
+        metavar="NAMES",
+    )
+    crfs: str = option("23,28,33", "of --video: comma list of constant qualities, 0 to 51", "--crf", metavar="N,...")
+    frames: int = option(60, "of --video: take at most this many from the beginning of each clip", metavar="N")
+    progress: Literal["auto", "bar", "none"] = option("auto", "of --video: bar on a terminal, plain lines elsewhere")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,7 @@ from rtsr.jobs.table import csv_text, json_text, markdown
 from rtsr.models import ModelCard, find_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 FULL_HD = 1920, 1080
@@ -91,12 +91,16 @@ def parse_scales(words: str) -> list[int]:
 
 def _timed(rows: Sequence[Row], scale: int) -> list[Line]:
     """Rows of one scale with their speeds: each model is timed once."""
-    threads = cores()
+    speeds = full_hd_speeds([row.model for row in rows], scale)
+    return [Line(row, find_model(row.model, scale), speeds[row.model], cores()) for row in rows]
+
+
+def full_hd_speeds(models: Sequence[str], scale: int) -> dict[str, bench.Row]:
+    """How long each model takes for a Full-HD frame here, bicubic among them, on as many threads as there are cores."""
     size = f"{FULL_HD[0] // scale}x{FULL_HD[1] // scale}"
-    models = ",".join(dict.fromkeys(row.model for row in rows))
-    options = Bench(models=models, sizes=size, scale=scale, threads=threads, seconds=_SECONDS)
-    speeds = {speed.model: speed for speed in bench.bench(options)}
-    return [Line(row, find_model(row.model, scale), speeds[row.model], threads) for row in rows]
+    names = ",".join(dict.fromkeys(models))
+    options = Bench(models=names, sizes=size, scale=scale, threads=cores(), seconds=_SECONDS)
+    return {speed.model: speed for speed in bench.bench(options)}
 
 
 def as_markdown(lines: Sequence[Line]) -> str:
@@ -119,11 +123,18 @@ def legend(lines: Sequence[Line]) -> str:
     """What the columns of cost are, and on which machine."""
     rails = {line.speed.rail for line in lines} - {None}
     drawn = f"mean of {', '.join(sorted(map(str, rails)))} meanwhile" if rails else "no sensor here, see `rtsr doctor`"
-    precisions = ", ".join(sorted({line.speed.precision for line in lines if line.speed.precision}))
     return (
         f"PSNR and SSIM: luma, by the float32 network. MACs: of luma, per output pixel; GMAC: per {_SIZE} frame.\n"
+        f"{speed_legend([line.speed for line in lines], lines[0].threads)}. W: {drawn}."
+    )
+
+
+def speed_legend(speeds: Iterable[bench.Row], threads: int) -> str:
+    """What the column `ms` is, and on which machine, without a final stop."""
+    precisions = ", ".join(sorted({speed.precision for speed in speeds if speed.precision}))
+    return (
         f"ms: median of one {_SIZE} frame, 8-bit luma and chroma in and out, {cpu_model()}, "
-        f"{lines[0].threads} threads{f', {precisions}' if precisions else ''}. W: {drawn}."
+        f"{threads} threads{f', {precisions}' if precisions else ''}"
     )
 
 
