@@ -7,7 +7,7 @@ the key), a convolution network from crops (`CropRecipe`).
 from __future__ import annotations
 
 import sys
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from rtsr.errors import UsageError, nearest
@@ -85,6 +85,8 @@ class CropRecipe:
     """Folders of the training set to read; they differ in licence."""
     held_out: int = 8
     """Every so many photographs one is kept for choosing the checkpoint."""
+    footage: dict[str, Any] = field(default_factory=dict)
+    """The table `[footage]` of `training.footage`: pictures as compressed video. Without it they are clean stills."""
 
     seed: int = 0
     steps: int = 50_000
@@ -152,13 +154,13 @@ def _refuse_impossible(recipe: Recipe, positive: tuple[str, ...]) -> None:
 def shape_of(recipe: CropRecipe, scale: int) -> Any:  # noqa: ANN401 - each family has its own
     """The numbers of the recipe's network at one scale. Raises UsageError when they do not fit its family."""
     kind = FAMILIES[recipe.net].shape
-    known = {field.name: field for field in fields(kind)}
+    known = {one.name: one for one in fields(kind)}
     for key in recipe.shape:
         if key not in known or key == "scale":
             raise UsageError(f"shape has the unknown key {key!r}", mend=nearest(key, set(known) - {"scale"}))
     given = {"scale": scale, **({"planes": 1} if "planes" in known else {}), **recipe.shape}
-    for key, field in known.items():
-        if key not in given and field.default is MISSING:
+    for key, one in known.items():
+        if key not in given and one.default is MISSING:
             raise UsageError(f"shape does not say {key!r}", mend=f"add it: shape = {{ {key} = ... }}")
     try:
         return kind(**given)
@@ -178,12 +180,12 @@ def read_recipe(path: Path) -> Recipe:
     if net not in RECIPES:
         raise UsageError(f"{path.name}: net = {net!r}", mend=nearest(str(net), RECIPES))
     kind = RECIPES[net]
-    known = {field.name: field for field in fields(kind)}
+    known = {one.name: one for one in fields(kind)}
     for key in table:
         if key not in known:
             raise UsageError(f"{path.name} has the unknown key {key!r}", mend=nearest(key, known))
-    for key, field in known.items():
-        if key not in table and field.default is MISSING:
+    for key, one in known.items():
+        if key not in table and one.default is MISSING and one.default_factory is MISSING:
             raise UsageError(f"{path.name} does not say {key!r}", mend=f"add a line `{key} = ...`")
     types = get_type_hints(kind)
     return kind(**{key: _typed(path.name, key, value, types[key]) for key, value in table.items()})

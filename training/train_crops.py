@@ -14,6 +14,7 @@ from rtsr.errors import UsageError
 from training.checkpoint import Progress, read_checkpoint, write_checkpoint
 from training.crops import Crops
 from training.data import Patches, load_sets
+from training.footage import load_footage
 from training.learner import Learner
 from training.soap import Soap
 from training.train import WHITENING_PX, Trained, check, cosine
@@ -61,8 +62,7 @@ def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], 
 
     Raises UsageError when the loss is no longer a number; the checkpoint before it stays.
     """
-    sets = load_sets(recipe, scale, run.data, least_px=recipe.crop_px, skip_bad=run.skip_bad, tell=tell)
-    pairs, held_out = sets
+    pairs, held_out = _load(recipe, scale, run, tell)
     learner = Learner(recipe, scale, run.start, lambda side: _whitening(pairs, scale, side, recipe.seed))
     learner.to(run.device)
     taught = [run.teacher(pair.low) for pair in pairs] if run.teacher else None
@@ -92,6 +92,12 @@ def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], 
     counts = len(pairs), len(held_out)
     best = learner.deployed(now.best).cpu()
     return Trained(best, now.best_psnr_db, now.best_step, *counts, now.seconds, finished=now.step == now.steps)
+
+
+def _load(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], None]) -> tuple[list[Pair], list[Pair]]:
+    if recipe.footage:
+        return load_footage(recipe, scale, run.data, tell)
+    return load_sets(recipe, scale, run.data, least_px=recipe.crop_px, skip_bad=run.skip_bad, tell=tell)
 
 
 def _learn(now: Progress, learner: Learner, recipe: CropRecipe, batch: Batch) -> float:

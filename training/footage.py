@@ -1,0 +1,118 @@
+"""The training set as compressed video: a camera that moves over each picture, its frames shrunk and encoded.
+
+What the network sees is what a decoder gives; what it learns is the frame before shrinking. Clean pictures alone teach
+it to sharpen an encoder's marks along with the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from rtsr.errors import SourceError, UsageError, nearest
+from rtsr.metrics import luma
+from training.data import Pair, list_photographs, read_picture, split
+from training.degrade.draws import happens
+from training.degrade.motion import make_motion
+from training.degrade.plan import VideoOrder, read_degradation
+from training.degrade.video import draw_coding, film, transcode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from training.recipe import CropRecipe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Footage:
+    """The table `[footage]` of a recipe: how pictures become sequences. Raises UsageError on an impossible number."""
+
+    sequences: int = 3
+    """Of each picture."""
+    frames: int = 8
+    """Of a sequence, so that the codec has something to predict from."""
+    kept: int = 3
+    """Frames of a sequence that are learned from, spread over it."""
+    side_px: int = 240
+    """Of a frame before it is shrunk; a picture that is smaller is left out, and that is told."""
+    clean: float = 0.1
+    """Part of the sequences that no codec sees."""
+    order: VideoOrder = field(default_factory=VideoOrder)
+
+    def __post_init__(self) -> None:
+        for key in ("sequences", "frames", "kept", "side_px"):
+            if getattr(self, key) < 1:
+                raise UsageError(f"[footage] {key} = {getattr(self, key)}", mend="it is a positive number")
+        if self.kept > self.frames:
+            raise UsageError(f"[footage] kept = {self.kept}", mend=f"a sequence has {self.frames} frames")
+        if not 0.0 <= self.clean <= 1.0:
+            raise UsageError(f"[footage] clean = {self.clean}", mend="it is a part of the sequences, 0 to 1")
+
+
+def read_footage(table: dict[str, Any]) -> Footage:
+    """The table `[footage]`; `[footage.order]` holds `VideoOrder`. UsageError on anything unknown or of another type."""
+    known = {one.name: one for one in fields(Footage)}
+    given: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise UsageError(f"[footage] has the unknown key {key!r}", mend=nearest(key, known))
+        if key == "order":
+            given[key] = read_degradation({"video": value}).video
+            continue
+        kind = float if key == "clean" else int
+        if isinstance(value, bool) or not isinstance(value, (int, kind)):
+            raise UsageError(f"[footage] {key} = {value!r}", mend=f"it is of type {kind.__name__}")
+        given[key] = kind(value)
+    return Footage(**given)
+
+
+def load_footage(
+    recipe: CropRecipe, scale: int, roots: Sequence[Path], tell: Callable[[str], None]
+) -> tuple[list[Pair], list[Pair]]:
+    """What a recipe learns from, and what it holds out: frames of different photographs. The same each time.
+
+    Raises SourceError as `training.data` does, and when no picture is large enough.
+    """
+    to_learn, to_check = split(list_photographs(roots, recipe.folders), recipe.held_out)
+    random = torch.Generator().manual_seed(recipe.seed)
+    plan = read_footage(recipe.footage)
+    return _film_all(plan, to_learn, scale, random, tell), _film_all(plan, to_check, scale, random, tell)
+
+
+def _film_all(
+    plan: Footage, paths: Sequence[Path], scale: int, random: torch.Generator, tell: Callable[[str], None]
+) -> list[Pair]:
+    pairs: list[Pair] = []
+    small = 0
+    side = plan.side_px // (2 * scale) * 2 * scale
+    for path in paths:
+        picture = read_picture(path)
+        if min(picture.shape[:2]) < side:
+            small += 1
+            continue
+        for _ in range(plan.sequences):
+            pairs += _film_one(plan, picture, (side, scale), random)
+    if small:
+        tell(f"{small} of {len(paths)} pictures are smaller than {side}x{side} and left out")
+    if not pairs:
+        raise SourceError(f"no picture is as large as {side}x{side}", mend="say a smaller side_px in [footage]")
+    return pairs
+
+
+def _film_one(plan: Footage, picture: NDArray[np.uint8], size: tuple[int, int], random: torch.Generator) -> list[Pair]:
+    side, scale = size
+    frames = make_motion([picture], plan.frames, (side, side), random).frames
+    low, _ = film(plan.order, frames, scale, random)
+    coding = draw_coding(plan.order, random)
+    seen = low if happens(plan.clean, random) else transcode(low, coding)
+    places = np.linspace(0, plan.frames - 1, plan.kept).round().astype(int).tolist()
+    return [
+        Pair(*(torch.from_numpy(np.asarray(one / 255.0, np.float32)) for one in (seen.y[place], luma(frames[place]))))
+        for place in places
+    ]
