@@ -56,7 +56,7 @@ class Footage:
 
 
 def read_footage(table: dict[str, Any]) -> Footage:
-    """The table `[footage]`; `[footage.order]` holds `VideoOrder`. UsageError on anything unknown or of another type."""
+    """The table `[footage]`; `[footage.order]` holds `VideoOrder`. UsageError on what is unknown or of a wrong type."""
     known = {one.name: one for one in fields(Footage)}
     given: dict[str, Any] = {}
     for key, value in table.items():

@@ -22,9 +22,10 @@ ENVIRONMENT = {**QUIET, "PYTHONPATH": str(ROOT)}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the commands name: in.mp4 and PICTURES."""
+    """A folder with what the commands name: in.mp4, mine.onnx and PICTURES."""
     folder = tmp_path_factory.mktemp("readme")
     _run(["rtsr", "encode", "pattern:64x36?seconds=2", "in.mp4", "--model", "bicubic"], folder)
+    shutil.copyfile(ROOT / "rtsr" / "models" / "esr-max-k5c2_x2.onnx", folder / "mine.onnx")
     (folder / "PICTURES").mkdir()
     Image.effect_noise((64, 48), 60).convert("RGB").save(folder / "PICTURES" / "noise.png")
     return folder
@@ -32,7 +33,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rtsr", *command[1:]] if command[0] == "rtsr" else [sys.executable, *command[1:]]
-    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=170)
+    environment = {**ENVIRONMENT, "RTSR_MODELS": str(folder / "models")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=170)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
