@@ -1,9 +1,13 @@
-"""`python -m training RECIPE`: train a model at each of its scales, export it, measure it, write its card."""
+"""`python -m training RECIPE`: train a model at each of its scales, export it, measure it, write its card.
+
+`python -m training preview RECIPE` draws its degradations instead.
+"""
 
 from __future__ import annotations
 
 import math
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +15,16 @@ from typing import TYPE_CHECKING
 import click
 import torch
 
-from rtsr.errors import BackendError, RtsrError, UsageError, nearest
+from rtsr.errors import BackendError, RtsrError, UsageError
 from rtsr.models import find_model, parse_card, verified_path
 from rtsr.nets import open_net
 from rtsr.nets.families import family_of
 from rtsr.upscalers.ensemble import ensembled
 from rtsr.upscalers.openvino import open_reference
+from training import preview
 from training.card import describe, remeasure, write_card
 from training.export import write_files
-from training.recipe import CropRecipe, PatchRecipe, read_recipe, shape_of
+from training.recipe import CropRecipe, PatchRecipe, find_recipe, read_recipe, shape_of
 from training.train import train
 from training.train_crops import Run, train_crops
 
@@ -30,7 +35,6 @@ if TYPE_CHECKING:
     from training.train_crops import Teacher
 
 _HERE = Path(__file__).parent
-_RECIPES = _HERE / "recipes"
 _SHARED = _HERE.parent.parent / "shared" / "data"
 
 
@@ -120,20 +124,13 @@ def _teacher(plan: Recipe, scale: int, out: Path) -> Teacher | None:
     return lambda low: torch.from_numpy(run(low.numpy()))
 
 
-def find_recipe(name: str) -> Path:
-    """The file of a recipe given by path or by bare name. Raises UsageError with the nearest name."""
-    for path in (Path(name), _RECIPES / f"{name}.toml"):
-        if path.is_file():
-            return path
-    raise UsageError(
-        f"there is no recipe {name!r}", mend=nearest(name, (path.stem for path in _RECIPES.glob("*.toml")))
-    )
-
-
 def main() -> int:
     """Run the command line; return its exit code."""
     try:
-        command.main(standalone_mode=False)
+        if sys.argv[1:2] == ["preview"]:
+            preview.command.main(sys.argv[2:], "python -m training preview", standalone_mode=False)
+        else:
+            command.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code

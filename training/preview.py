@@ -25,6 +25,7 @@ from training.degrade.operations import to_8bit, to_float
 from training.degrade.order import first_order, make_pair
 from training.degrade.plan import Codec, read_degradation
 from training.degrade.video import Coding, film, transcode
+from training.recipe import find_recipe
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -68,8 +69,6 @@ def command(  # noqa: PLR0913 - one argument per option
     recipe: str, out: Path, data: tuple[Path, ...], scale: int | None, pictures: int, seed: int
 ) -> None:
     """Draw what the table [degrade] of RECIPE, a file or a bare name, does to its pictures, to the picture file OUT."""
-    from training.__main__ import find_recipe  # not above: that module asks for this one
-
     path = find_recipe(recipe)
     table = read_table(path)
     plan = read_degradation(table.get("degrade", {}))

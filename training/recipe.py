@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
 
 from rtsr.errors import UsageError, nearest
 from rtsr.nets.families import FAMILIES
@@ -17,9 +18,6 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Kind = Literal["max", "tm", "tr"]
 
@@ -134,6 +132,7 @@ class CropRecipe:
 
 
 Recipe = PatchRecipe | CropRecipe
+RECIPES_FOLDER = Path(__file__).parent / "recipes"
 CROP_NETS = ("ecbsr", "espcn", "esr_cnn", "fsrcnn", "imdn", "span", "srvgg")
 """Networks that learn from crops."""
 RECIPES: dict[str, type[PatchRecipe] | type[CropRecipe]] = {"esr": PatchRecipe, **dict.fromkeys(CROP_NETS, CropRecipe)}
@@ -168,6 +167,16 @@ def shape_of(recipe: CropRecipe, scale: int) -> Any:  # noqa: ANN401 - each fami
         raise UsageError(
             f"shape = {recipe.shape} is not possible: {error}", mend=f"see Shape in rtsr/nets/{recipe.net}.py"
         ) from error
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe given by path or by bare name. Raises UsageError with the nearest name."""
+    for path in (Path(name), RECIPES_FOLDER / f"{name}.toml"):
+        if path.is_file():
+            return path
+    raise UsageError(
+        f"there is no recipe {name!r}", mend=nearest(name, (path.stem for path in RECIPES_FOLDER.glob("*.toml")))
+    )
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -12,9 +12,9 @@ from PIL import Image
 from rtsr.errors import SourceError, UsageError
 from rtsr.models import parse_card, verified_path
 from rtsr.nets import open_net
-from training.__main__ import command, find_recipe
+from training.__main__ import command
 from training.data import Patches, list_photographs, load_pair, split
-from training.recipe import PatchRecipe, read_recipe
+from training.recipe import PatchRecipe, find_recipe, read_recipe
 from training.train import check, train
 from training.whiten import whitening
 

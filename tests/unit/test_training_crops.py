@@ -18,12 +18,12 @@ import training.train_crops
 from rtsr.errors import ResourceError, SourceError, UsageError
 from rtsr.models import parse_card, verified_path
 from rtsr.nets import open_net
-from training.__main__ import command, find_recipe
+from training.__main__ import command
 from training.checkpoint import read_checkpoint, write_checkpoint
 from training.crops import Crops
 from training.data import Pair, load_pair
 from training.learner import Learner
-from training.recipe import CropRecipe, read_recipe
+from training.recipe import CropRecipe, find_recipe, read_recipe
 from training.train import Trained
 from training.train_crops import Run, begin, loss_of, train_crops
 
