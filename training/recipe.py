@@ -97,6 +97,8 @@ class CropRecipe:
     loss: Literal["l1", "charbonnier", "l2"] = "charbonnier"
     fft: float = 0.0
     """Weight of a second loss, l1 between the spectra, beside the one above."""
+    flat: float = 0.0
+    """Weight of the loss on flat pictures of every level, for networks with no base that brightness goes by."""
     tail: float = 0.2
     """Last part of the steps, in which the loss is l2, what PSNR measures, and the precision float32."""
     teacher: str = ""
@@ -123,7 +125,7 @@ class CropRecipe:
     def __post_init__(self) -> None:
         _refuse_impossible(self, ("held_out", "steps", "batch", "crop_px", "check_every"))
         shape_of(self, self.scales[0])
-        for key in ("fft", "clip", "warm_steps"):
+        for key in ("fft", "flat", "clip", "warm_steps"):
             if getattr(self, key) < 0:
                 raise UsageError(f"{key} = {getattr(self, key)}", mend="it is 0 or a positive number")
         for key in ("tail", "teach"):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 KNEE = 1.0
 """Where Charbonnier turns from a square into a line, over the root mean square error of bicubic on the picture."""
 _WHITENING_PICTURES = 64
+_LEVELS = 16
 Batch: TypeAlias = tuple[Tensor, Tensor, Tensor]
 """Crops, answers and weights, as `Crops.draw` gives them."""
 Teacher: TypeAlias = "Callable[[Tensor], Tensor]"
@@ -109,6 +110,9 @@ def _learn(now: Progress, learner: Learner, recipe: CropRecipe, batch: Batch) ->
     weights = learner.weights()
     made = learner.run(seen, weights, "float32" if ending else recipe.precision)
     loss = _loss(recipe, made, answers, weight, ending=ending)
+    if recipe.flat:
+        levels = torch.rand(_LEVELS, 1, 1, 1, generator=now.random).to(seen.device)
+        loss = loss + recipe.flat * flat_loss(learner, weights, levels, weight.mean())
     if loss.isfinite():
         now.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -164,6 +168,13 @@ def spectral_loss(error: Tensor, weight: Tensor) -> Tensor:
     Cho et al., "Rethinking coarse-to-fine approach in single image deblurring", ICCV 2021, has it beside an l1.
     """
     return (torch.fft.rfft2(error, norm="ortho").abs() * weight.sqrt()).mean()
+
+
+def flat_loss(learner: Learner, weights: dict[str, Tensor], levels: Tensor, weight: Tensor) -> Tensor:
+    """The mean squared error on flat pictures of `levels`, (N, 1, 1, 1), 0..1, times `weight`; in float32."""
+    side = 2 * learner.frame + 2
+    made = learner.run(levels.expand(-1, 1, side, side), weights, "float32")
+    return (made - levels).square().mean() * weight
 
 
 def _look(now: Progress, learner: Learner, run: Run, held_out: list[Pair]) -> float:

@@ -47,7 +47,7 @@ def test_the_precision_that_is_chosen_holds_the_picture(shared: Path, name: str,
             assert np.abs(engine.run(np.full((16, 16), level, np.uint8)).astype(int) - level).max() <= 1
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("esr-")])
+@pytest.mark.parametrize("name", [name for name in NETWORKS if find_model(name, 2).net == "esr"])
 def test_networks_of_one_layer_take_the_packed_graph(name: str) -> None:
     card = find_model(name, 2)
     assert card.onnx is not None
