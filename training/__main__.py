@@ -16,7 +16,7 @@ import click
 import torch
 
 from rtsr.errors import BackendError, RtsrError, UsageError
-from rtsr.models import find_model, parse_card, verified_path
+from rtsr.models import ModelCard, find_model, parse_card, verified_path
 from rtsr.nets import open_net
 from rtsr.nets.families import family_of
 from rtsr.upscalers.ensemble import ensembled
@@ -103,15 +103,23 @@ def _train(plan: Recipe, scale: int, run: Run) -> Trained:
 
 
 def _first_net(plan: Recipe, scale: int, out: Path) -> Enlarger | None:
-    """The network of the recipe's first scale, when the one at `scale` is to start from it."""
-    if isinstance(plan, PatchRecipe) or not plan.warm_steps or scale == plan.scales[0]:
+    """What the network at `scale` starts from: the recipe's model, or its own network of the first scale."""
+    if isinstance(plan, PatchRecipe):
         return None
-    card = out / f"{plan.name}_x{plan.scales[0]}.toml"
-    if not card.is_file():
-        raise UsageError(f"x{scale} starts from {card}, which is missing", mend=f"add --scale {plan.scales[0]}")
-    net = open_net(verified_path(parse_card(card), "safetensors"))
-    if family_of(net) != plan.net or net.shape != shape_of(plan, plan.scales[0]):
-        raise UsageError(f"{card} is of another network", mend="delete it, or choose another --out")
+    if plan.start:
+        return _open_first(plan, _card(plan.start, scale, out), scale, "name another model as start")
+    if not plan.warm_steps or scale == plan.scales[0]:
+        return None
+    path = out / f"{plan.name}_x{plan.scales[0]}.toml"
+    if not path.is_file():
+        raise UsageError(f"x{scale} starts from {path}, which is missing", mend=f"add --scale {plan.scales[0]}")
+    return _open_first(plan, parse_card(path), plan.scales[0], "delete it, or choose another --out")
+
+
+def _open_first(plan: CropRecipe, card: ModelCard, scale: int, mend: str) -> Enlarger:
+    net = open_net(verified_path(card, "safetensors"))
+    if family_of(net) != plan.net or net.shape != shape_of(plan, scale):
+        raise UsageError(f"{card} is of another network", mend=mend)
     return net
 
 
@@ -119,9 +127,14 @@ def _teacher(plan: Recipe, scale: int, out: Path) -> Teacher | None:
     """The recipe's teacher, its eight views averaged: a model in OUT, or one that ships."""
     if isinstance(plan, PatchRecipe) or not plan.teacher:
         return None
-    card = out / f"{plan.teacher}_x{scale}.toml"
-    run = ensembled(open_reference(parse_card(card) if card.is_file() else find_model(plan.teacher, scale)))
+    run = ensembled(open_reference(_card(plan.teacher, scale, out)))
     return lambda low: torch.from_numpy(run(low.numpy()))
+
+
+def _card(name: str, scale: int, out: Path) -> ModelCard:
+    """Of a model in OUT, or of one that `rtsr models` lists."""
+    path = out / f"{name}_x{scale}.toml"
+    return parse_card(path) if path.is_file() else find_model(name, scale)
 
 
 def main() -> int:

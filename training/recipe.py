@@ -76,6 +76,8 @@ class CropRecipe:
     shape: dict[str, Any]
     """The fields of that module's `Shape`, all but the scale."""
     scales: tuple[int, ...]
+    start: str = ""
+    """A model, "imdn-light", whose networks this goes on from at every scale; empty = anew."""
     form: Literal["learnable", "deployed"] = "learnable"
     """Which form learns, where a network has branches that fold away at the end."""
 

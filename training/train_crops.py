@@ -135,7 +135,7 @@ def begin(learner: Learner, recipe: CropRecipe, run: Run) -> Progress:
         net=learner.net,
         optimizer=Soap(learner.groups) if recipe.optimizer == "soap" else torch.optim.Adam(learner.groups, fused=True),
         random=torch.Generator().manual_seed(recipe.seed),
-        steps=recipe.steps if run.start is None else recipe.warm_steps,
+        steps=recipe.steps if run.start is None or recipe.start else recipe.warm_steps,
         averaged=averaged,
         best=[one.clone() for one in averaged],
     )

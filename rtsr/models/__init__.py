@@ -39,6 +39,8 @@ MODELS: dict[str, tuple[int, ...]] = {
     "fsrcnn-56-12-4": (2, 3, 4),
     "ecbsr-m4c8": (2, 3, 4),
     "ecbsr-m4c16": (2, 3, 4),
+    "ecbsr-m10c16": (2, 3, 4),
+    "imdn-light": (2,),
 }
 """Every shipped model and its scales, in the order in which tables show them."""
 FileKind = Literal["onnx", "safetensors"]

@@ -177,7 +177,8 @@ class ECBSR(Enlarger):
     def start_from(self, other: Enlarger) -> None:
         """See `Enlarger`."""
         theirs = dict(other.named_parameters())
-        for number, block in enumerate(self.blocks[:-1]):
+        kept = self.blocks if other.shape == self.shape else self.blocks[:-1]
+        for number, block in enumerate(kept):
             if isinstance(block, ECB):
                 block.become((theirs[f"convolutions.{number}.weight"], theirs[f"convolutions.{number}.bias"]))
 

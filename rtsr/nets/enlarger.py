@@ -57,8 +57,9 @@ class Enlarger(nn.Module):
         return [layer for layer in self.modules() if any(True for _ in layer.parameters(recurse=False))][-1]
 
     def start_from(self, other: Enlarger) -> None:
-        """Take all but the ending from a deployed network of the same family and another scale."""
-        theirs, ending = dict(other.named_parameters()), {id(one) for one in self.ending().parameters()}
+        """Take a deployed network of the same family: all of it, or all but the ending from one of another scale."""
+        theirs = dict(other.named_parameters())
+        anew = {id(one) for one in self.ending().parameters()} if other.shape != self.shape else set()
         for name, mine in self.named_parameters():
-            if id(mine) not in ending:
+            if id(mine) not in anew:
                 mine.data.copy_(theirs[name])

@@ -150,6 +150,16 @@ def test_what_cannot_start_from_another_scale_says_so(photographs: Path, tmp_pat
         assert caught.value.mend == "set warm_steps = 0"
 
 
+@pytest.mark.parametrize("net", ["ecbsr", "imdn", "srvgg"])
+def test_a_run_can_go_on_from_a_finished_network(net: str, photographs: Path, tmp_path: Path) -> None:
+    first = learn(recipe_of(net), Run((photographs,), tmp_path / "first")).net
+    still = recipe_of(net, start="first", steps=1, rate=0.0, last_rate=0.0)
+    again = learn(still, Run((photographs,), tmp_path / "again", start=first)).net
+    picture = torch.rand(1, 1, 12, 14)
+    with torch.no_grad():
+        torch.testing.assert_close(again(picture), first(picture), atol=1e-5, rtol=0)
+
+
 def test_a_teacher_is_learned_from(photographs: Path, tmp_path: Path) -> None:
     """One that paints everything black pulls the network down, by its share."""
 
