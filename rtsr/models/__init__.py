@@ -33,6 +33,7 @@ MODELS: dict[str, tuple[int, ...]] = {
     "esr-tm-k7c4": (2, 3, 4),
     "esr-tr-k5c2": (2, 3, 4),
     "esr-tr-k7c5": (2, 3, 4),
+    "esr-cnn-c2d3s6": (2, 3, 4),
     "esr-cnn-c4d3s6": (2, 3, 4),
     "espcn-d16s32": (2, 3, 4),
     "fsrcnn-32-5-1": (2, 3, 4),

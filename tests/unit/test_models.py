@@ -25,11 +25,6 @@ from rtsr.models import (
 from rtsr.nets import open_net
 from rtsr.nets.families import count
 
-FLOORS_DB = {
-    "esr-tr-k7c5": 35.9, "esr-cnn-c4d3s6": 36.3, "espcn-d16s32": 36.5, "fsrcnn-56-12-4": 36.5, "ecbsr-m4c8": 36.5,
-    "ecbsr-m4c16": 36.9, "ecbsr-m10c16": 37.2, "imdn-light": 37.5,
-}  # fmt: skip
-"""PSNR on Set5 at x2 that each was asked to reach."""
 NETWORKS = [card for card in list_models() if card.net != "bicubic"]
 
 
@@ -54,13 +49,6 @@ def test_a_card_holds_measurements(card: ModelCard) -> None:
 def test_a_network_beats_bicubic_on_every_set(card: ModelCard) -> None:
     for network, bicubic in zip(card.quality, find_model("bicubic", card.scale).quality, strict=True):
         assert network.psnr_db > bicubic.psnr_db + 0.3
-
-
-@pytest.mark.parametrize(("name", "floor_db"), FLOORS_DB.items())
-def test_weights_reach_their_floor(name: str, floor_db: float) -> None:
-    """By their cards, which `rtsr eval` confirms in tests/system/test_eval.py."""
-    quality = {row.dataset: row.psnr_db for row in find_model(name, 2).quality}
-    assert quality["Set5"] >= floor_db
 
 
 @pytest.mark.parametrize("card", NETWORKS, ids=str)
