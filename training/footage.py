@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from training.recipe import CropRecipe
 
 
+_LEAST_SIDE_PX = 64
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Footage:
     """The table `[footage]` of a recipe: how pictures become sequences. Raises UsageError on an impossible number."""
@@ -49,6 +52,8 @@ class Footage:
         for key in ("sequences", "frames", "kept", "side_px"):
             if getattr(self, key) < 1:
                 raise UsageError(f"[footage] {key} = {getattr(self, key)}", mend="it is a positive number")
+        if self.side_px < _LEAST_SIDE_PX:
+            raise UsageError(f"[footage] side_px = {self.side_px}", mend=f"it is {_LEAST_SIDE_PX} or more")
         if self.kept > self.frames:
             raise UsageError(f"[footage] kept = {self.kept}", mend=f"a sequence has {self.frames} frames")
         if not 0.0 <= self.clean <= 1.0:
@@ -73,16 +78,33 @@ def read_footage(table: dict[str, Any]) -> Footage:
 
 
 def load_footage(
-    recipe: CropRecipe, scale: int, roots: Sequence[Path], tell: Callable[[str], None]
+    recipe: CropRecipe, scale: int, roots: Sequence[Path], tell: Callable[[str], None], *, skip_bad: bool = False
 ) -> tuple[list[Pair], list[Pair]]:
     """What a recipe learns from, and what it holds out: frames of different photographs. The same each time.
 
-    Raises SourceError as `training.data` does, and when no picture is large enough.
+    Raises SourceError as `training.data` does, and when no picture is large enough. With `skip_bad` what cannot be read
+    is named and left out; videos cannot: they are encoded already.
     """
-    to_learn, to_check = split(list_photographs(roots, recipe.folders), recipe.held_out)
+    to_learn, to_check = (
+        _readable(paths, tell) if skip_bad else paths
+        for paths in split(list_photographs(roots, recipe.folders), recipe.held_out)
+    )
     random = torch.Generator().manual_seed(recipe.seed)
     plan = read_footage(recipe.footage)
     return _film_all(plan, to_learn, scale, random, tell), _film_all(plan, to_check, scale, random, tell)
+
+
+def _readable(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Path]:
+    good = []
+    for path in paths:
+        try:
+            read_picture(path)
+            good.append(path)
+        except SourceError as error:
+            tell(f"left out: {error.problem}")
+    if len(good) < len(paths):
+        tell(f"{len(paths) - len(good)} of {len(paths)} files are left out")
+    return good
 
 
 def _film_all(

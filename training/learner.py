@@ -36,7 +36,7 @@ class _Inner(nn.Module):
 
 
 class Learner:
-    """One network while it learns. Its `net` holds what Adam moves; `weights` is what ships."""
+    """One network while it learns. Its `net` holds what the optimizer moves; `weights` is what ships."""
 
     def __init__(
         self, recipe: CropRecipe, scale: int, start: Enlarger | None, basis: Callable[[int], Tensor] | None = None
@@ -56,7 +56,9 @@ class Learner:
             self._deployed = _Inner(family.deployed(self.shape))
         if start is not None:
             if needs_beginning(self.net):
-                raise UsageError(f"{recipe.name} starts anew at every scale", mend="set warm_steps = 0")
+                raise UsageError(
+                    f"{recipe.name} starts anew at every scale", mend="leave out start, and set warm_steps = 0"
+                )
             try:
                 self.net.start_from(start)
             except ValueError as error:

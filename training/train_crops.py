@@ -47,7 +47,7 @@ class Run:
     checkpoint: Path
     """Where the run goes on from, and what it writes."""
     start: Enlarger | None = None
-    """Deployed network of another scale to start from; None = anew."""
+    """Deployed network to start from, of this scale or another; None = anew."""
     max_minutes: float = math.inf
     """After that the run stops and can be resumed."""
     teacher: Teacher | None = None
@@ -97,7 +97,7 @@ def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], 
 
 def _load(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], None]) -> tuple[list[Pair], list[Pair]]:
     if recipe.footage:
-        return load_footage(recipe, scale, run.data, tell)
+        return load_footage(recipe, scale, run.data, tell, skip_bad=run.skip_bad)
     return load_sets(recipe, scale, run.data, least_px=recipe.crop_px, skip_bad=run.skip_bad, tell=tell)
 
 

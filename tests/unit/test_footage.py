@@ -63,6 +63,18 @@ def test_the_same_recipe_gives_the_same_pairs_and_more_compression_worse_ones(ph
     assert (coarse - fine).abs().mean() > 1 / 255
 
 
+def test_a_broken_file_is_named_and_left_out_only_when_asked(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "cc0").mkdir()
+    (tmp_path / "cc0" / "dark_2.png").write_bytes(b"no picture")
+    roots, told = (photographs, tmp_path), list[str]()
+    with pytest.raises(SourceError, match=r"dark_2\.png"):
+        load_footage(RECIPE, 2, roots, told.append)
+    learned, _ = load_footage(RECIPE, 2, roots, told.append, skip_bad=True)
+    assert len(learned) == 2
+    assert "dark_2.png" in told[0]
+    assert told[1] == "1 of 3 files are left out"
+
+
 def test_a_network_learns_from_it(photographs: Path, tmp_path: Path) -> None:
     trained = train_crops(RECIPE, 2, Run((photographs,), tmp_path / "run"), lambda _: None)
     assert (trained.crops_learned, trained.crops_held_out, trained.finished) == (2, 2, True)
@@ -73,6 +85,7 @@ def test_a_network_learns_from_it(photographs: Path, tmp_path: Path) -> None:
     [
         ({"frame": 3}, "did you mean frames"),
         ({"frames": 0}, "positive"),
+        ({"side_px": 3}, "64 or more"),
         ({"frames": 2, "kept": 3}, "has 2 frames"),
         ({"clean": 2}, "0 to 1"),
         ({"clean": True}, "of type float"),

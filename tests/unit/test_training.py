@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from PIL import Image
 
 from rtsr.errors import SourceError, UsageError
 from rtsr.models import parse_card, verified_path
 from rtsr.nets import open_net
+from tests.unit.waves import paint_waves
 from training.__main__ import command
 from training.data import Patches, list_photographs, load_pair, split
 from training.recipe import PatchRecipe, find_recipe, read_recipe
@@ -28,15 +28,7 @@ RECIPES = sorted(Path(find_recipe("esr-tm-k5c2")).parent.glob("*.toml"))
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four pictures of smooth blobs with hard edges, two crops of each of two."""
-    root = tmp_path_factory.mktemp("free")
-    (root / "cc0").mkdir()
-    random = np.random.default_rng(0)
-    y, x = np.mgrid[:64, :72]
-    for name in ("lake_0", "lake_1", "tree_0", "tree_1"):
-        waves = sum(np.sign(np.sin(x * a + y * b + c)) for a, b, c in random.uniform(-0.4, 0.4, (6, 3)))
-        rgb = np.clip(128 + 18 * waves[..., None] + random.normal(0, 2, (64, 72, 3)), 0, 255).astype(np.uint8)
-        Image.fromarray(rgb).save(root / "cc0" / f"{name}.webp", lossless=True)
-    return root
+    return paint_waves(tmp_path_factory.mktemp("free"), ("lake_0", "lake_1", "tree_0", "tree_1"))
 
 
 def test_training_repeats_to_the_last_bit_and_beats_its_start(photographs: Path) -> None:

@@ -7,17 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from PIL import Image
 from torch.nn import functional
 
 import training.train_crops
 from rtsr.errors import ResourceError, SourceError, UsageError
 from rtsr.models import parse_card, verified_path
 from rtsr.nets import open_net
+from tests.unit.waves import paint_waves
 from training.__main__ import command
 from training.checkpoint import read_checkpoint, write_checkpoint
 from training.crops import Crops
@@ -46,15 +45,7 @@ def one_thread() -> None:
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four pictures of hard-edged waves, two of each of two photographs."""
-    root = tmp_path_factory.mktemp("free")
-    (root / "cc0").mkdir()
-    random = np.random.default_rng(0)
-    y, x = np.mgrid[:64, :72]
-    for name in ("lake_0", "lake_1", "tree_0", "tree_1"):
-        waves = sum(np.sign(np.sin(x * a + y * b + c)) for a, b, c in random.uniform(-0.4, 0.4, (6, 3)))
-        rgb = np.clip(128 + 18 * waves[..., None] + random.normal(0, 2, (64, 72, 3)), 0, 255).astype(np.uint8)
-        Image.fromarray(rgb).save(root / "cc0" / f"{name}.webp", lossless=True)
-    return root
+    return paint_waves(tmp_path_factory.mktemp("free"), ("lake_0", "lake_1", "tree_0", "tree_1"))
 
 
 def learn(recipe: CropRecipe, run: Run) -> Trained:
