@@ -4,17 +4,20 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from rtsr.config import Upscale
+from rtsr.frame import StreamInfo
 from rtsr.pipeline import Pipeline
 from rtsr.sources import open_source
 from rtsr.stages import Sink, Source, Upscaler
 from rtsr.upscalers import open_upscaler
 
 OpenSink = Callable[[Source, Upscaler], Sink]
+Settle = Callable[[StreamInfo], Upscale]
+"""Decides once the source is known."""
 
 
 def compose(
     uri: str,
-    upscale: Upscale,
+    upscale: Upscale | Settle,
     open_sink: OpenSink,
     *,
     start_s: Fraction | None = None,
@@ -24,14 +27,15 @@ def compose(
 
     Args:
         uri: what `rtsr.sources.open_source` takes.
-        upscale: model, scale and backend.
+        upscale: model, scale and backend, or what decides them.
         open_sink: makes the sink for this source and upscaler.
         start_s: begin at this time of the source.
         length_s: end after this much of it.
     """
     source = open_source(uri, start_s=start_s, length_s=length_s)
     try:
-        upscaler = open_upscaler(upscale, source.info)
+        settled = upscale if isinstance(upscale, Upscale) else upscale(source.info)
+        upscaler = open_upscaler(settled, source.info)
     except BaseException:
         source.close()
         raise

@@ -4,18 +4,72 @@ The command line is made from these fields (`rtsr.cli.options`), so a flag, its 
 apart. ffmpeg's words keep ffmpeg's meaning.
 """
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from rtsr.errors import UsageError
 
 Backend = Literal["auto", "openvino", "bicubic"]
 Progress = Literal["auto", "bar", "json", "none"]
+Quality = Literal["fast", "balanced", "best"]
+Content = Literal["auto", "clean", "video"]
 DEFAULT_MODEL = "esr-tr-k5c2"
+"""Why not `auto`: without a word about it the same command makes the same file on every machine, and starts at once."""
+AUTO = "auto"
+"""The model that stands for a choice by what was measured on this machine: `rtsr.jobs.choose`."""
+Job = Literal["view", "encode", "image"]
+"""What a network can be chosen for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How long the network that `auto` takes may need."""
+
+    most: float
+    """Of a frame's time in the video; for pictures, seconds for a megapixel of the input."""
+    words: str
+
+
+RULES: dict[Job, dict[Quality, Rule]] = {
+    "view": {
+        "fast": Rule(0.1, "a tenth of a frame's time"),
+        "balanced": Rule(0.25, "a quarter of a frame's time"),
+        "best": Rule(0.5, "half of a frame's time"),
+    },
+    "encode": {
+        "fast": Rule(0.5, "half of the video's length"),
+        "balanced": Rule(2.0, "twice the video's length"),
+        "best": Rule(math.inf, "any time"),
+    },
+    "image": {
+        "fast": Rule(0.1, "0.1 s for a megapixel"),
+        "balanced": Rule(1.0, "1 s for a megapixel"),
+        "best": Rule(math.inf, "any time"),
+    },
+}
+"""Why half for watching: decoder and window work on the same CPU; docs/decisions/004-viewer.md has their cost."""
+HOLDS: dict[Job, float] = {"view": 0.9, "encode": math.inf, "image": math.inf}
+"""Where no network is within the rule, auto takes the fastest, if it needs no more than this; else bicubic."""
+USUAL: dict[Job, Quality] = {"view": "best", "encode": "balanced", "image": "balanced"}
+"""The quality of `auto` where none is named."""
+_MODEL_WORDS = (
+    f"network, see `rtsr models`; auto chooses one by what this machine was measured to hold "
+    f"[default: {DEFAULT_MODEL}, or auto beside --quality or --content]"
+)
+_CONTENT_WORDS = "what auto's network must have learned from: pictures without loss, or compressed video; auto looks"
 
 
 def option(default: Any, words: str, *flags: str, metavar: str = "") -> Any:  # noqa: ANN401 - a dataclass field
     """A field that is a flag; without `flags` its name in kebab case is the flag."""
     return field(default=default, metadata={"help": words, "flags": flags, "metavar": metavar})
+
+
+def _quality_for(job: Job) -> Any:  # noqa: ANN401 - a dataclass field
+    """The flag `--quality`, with the rules of `job` in its help."""
+    rules = ", ".join(f"{rule.words} ({quality})" for quality, rule in RULES[job].items())
+    return option(None, f"auto takes the best network within {rules}, else the fastest [default: {USUAL[job]}]")
 
 
 def argument(metavar: str, *flags: str) -> Any:  # noqa: ANN401 - a dataclass field
@@ -24,19 +78,48 @@ def argument(metavar: str, *flags: str) -> Any:  # noqa: ANN401 - a dataclass fi
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Upscale:
+class Network:
+    """Which network, named or to be chosen.
+
+    Raises UsageError when it is named, and a choice is asked for as well, or when the sharpness is not 0 to 1.
+    """
+
+    model: str = option(None, _MODEL_WORDS, "--model", metavar="NAME")
+    """Never None: what is not named becomes the default, or `AUTO` where only a choice makes sense."""
+    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
+    quality: Quality | None = option(None, "how auto chooses")
+    content: Content = option("auto", _CONTENT_WORDS)
+    sharpness: float = option(
+        0.0, "0 is the network as it is, 1 its GAN form, NAME-gan; between them its weights", metavar="0..1"
+    )
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.sharpness <= 1.0:
+            raise UsageError(f"--sharpness {self.sharpness:g}", mend="it is a part of the whole, 0 to 1")
+        asked = "--quality" if self.quality is not None else "--content" if self.content != "auto" else ""
+        if cast("str | None", self.model) is None:
+            object.__setattr__(self, "model", AUTO if asked else DEFAULT_MODEL)
+        elif asked and self.model != AUTO:
+            raise UsageError(
+                f"{asked} chooses a network, and --model {self.model} names one", mend="leave one of the two out"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upscale(Network):
     """What makes the picture larger."""
 
-    model: str = option(DEFAULT_MODEL, "network, see `rtsr models`", "--model", metavar="NAME")
-    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
     backend: Backend = option("auto", "what runs the network; a named one runs or fails, never another")
     threads: int = option(0, "CPU threads of the network; 0 = as many as help", metavar="N")
+    why: str = ""
+    """No flag: why this model, for the badge, where it was chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encode(Upscale):
     """Options of `rtsr encode`."""
 
+    quality: Quality | None = _quality_for("encode")
     source: str = argument("IN", "-i")
     output: str = argument("OUT", "-o")
     codec: Literal["libx264", "libx265", "libsvtav1"] = option("libx264", "video encoder", "-c:v", "--codec")
@@ -55,6 +138,7 @@ class Encode(Upscale):
 class View(Upscale):
     """Options of `rtsr view`."""
 
+    quality: Quality | None = _quality_for("view")
     source: str = argument("SOURCE", "--source")
     layout: Literal["wipe", "side-by-side", "blink"] = option("wipe", "how bicubic and SR share the window")
     painter: Literal["auto", "opengl", "qpainter"] = option(
@@ -102,13 +186,12 @@ class Eval:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Image:
+class Image(Network):
     """Options of `rtsr image`."""
 
+    quality: Quality | None = _quality_for("image")
     source: str = argument("IN", "-i")
     output: str = argument("OUT", "-o")
-    model: str = option(DEFAULT_MODEL, "network, see `rtsr models`", "--model", metavar="NAME")
-    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
     ensemble: bool = option(False, "mean over 8 turned and mirrored views: a little better, 8 times the work")
     tile: str = option(
         "auto", "tiles of N input pixels, 0 = the whole picture at once; same result", metavar="auto|0|N"

@@ -87,6 +87,8 @@ class StreamInfo:
     """9 integers, ISO 14496-12 tkhd matrix: how to rotate or flip for showing; None = as stored."""
     live: bool = False
     """Frames come by themselves and cannot wait: the newest wins."""
+    lossy: bool = False
+    """A codec that leaves detail out, or a camera's own processing, has been over the pictures."""
 
     @property
     def rotation_deg(self) -> int:

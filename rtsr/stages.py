@@ -43,7 +43,7 @@ class Badge:
     device: str
     precision: str = ""
     reason: str = ""
-    """Why it is not super-resolution, or not what was asked; empty otherwise."""
+    """Why it is not super-resolution, or not what was asked, or why this model where it was chosen; empty otherwise."""
 
     @property
     def is_sr(self) -> bool:

@@ -22,10 +22,11 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_models_of_mine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Whoever runs the tests may have imported models; no test sees them."""
+def _nothing_of_mine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests may have imported models and measured them; no test sees that, or adds to it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RTSR_MODELS", str(tmp_path_factory.mktemp("models")))
+        patch.setenv("RTSR_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -17,13 +17,19 @@ def run(options: Bench) -> None:
 
     Below, or under "picture" in JSON: the latency of one picture of 256x256 at x4, and what was published for that case
     on another machine.
+
+    What is measured at the size of `--model auto` or larger, for 0.2 s or more, is what auto chooses by from then on.
     """
     from rtsr.jobs import bench
+    from rtsr.jobs.ladder import keep_rows
+    from rtsr.jobs.machine import is_busy
 
     path = Path(options.json) if options.json is not None else None
     if path is not None:
         bench.check_writable(path)
+    busy = is_busy()
     rows = bench.bench(options)
+    keep_rows(rows, options, busy=busy)
     click.echo(f"{bench.as_table(rows)}\n")
     picture = bench.bench_picture(options)
     click.echo(bench.as_picture_table(picture))

@@ -72,6 +72,7 @@ def _row(card: ModelCard) -> dict[str, Any]:
         "parameters": card.parameters,
         "macs_per_output_pixel": card.macs_per_output_pixel,
         "receptive_field_px": card.receptive_field_px,
+        "content": card.content,
     }
     for quality in card.quality:
         dataset = quality.dataset.lower()

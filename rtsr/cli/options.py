@@ -48,7 +48,7 @@ def command(name: str, options: type[O], run: Callable[[O], int | None]) -> clic
 
     parameters: list[click.Parameter] = []
     for field in fields(options):  # type: ignore[arg-type]
-        parameters += _parameters(field, kinds[field.name])
+        parameters += _parameters(field, kinds[field.name]) if field.metadata else []
     return click.Command(name, callback=invoke, params=parameters, help=run.__doc__)
 
 
@@ -85,7 +85,7 @@ def _parameters(field: "Field[Any]", kind: Any) -> list[click.Parameter]:  # noq
 
 
 def _click_type(kind: Any) -> click.ParamType[Any]:  # noqa: ANN401 - a type hint
-    if isinstance(kind, types.UnionType):
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
         (kind,) = (member for member in typing.get_args(kind) if member is not type(None))
     if typing.get_origin(kind) is Literal:
         return click.Choice(typing.get_args(kind))

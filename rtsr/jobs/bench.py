@@ -104,7 +104,11 @@ def bench(options: Bench) -> list[Row]:
         raise UsageError(f"--seconds {options.seconds:g} is not between 0 and 3600", mend="2 is a good value")
     probe = open_probe()
     try:
-        return [row for size in sizes for row in _at_size(size, models, options, probe)]
+        rows = []
+        for size in sizes:
+            log.info("measuring %s at %dx%d, about %.0f s", ", ".join(models), *size, options.seconds * len(models))
+            rows += at_size(size, models, options, probe)
+        return rows
     finally:
         if probe is not None:
             probe.close()
@@ -134,7 +138,8 @@ def parse_sizes(words: str) -> list[tuple[int, int]]:
     return list(dict.fromkeys(sizes))
 
 
-def _at_size(size: tuple[int, int], models: Sequence[str], options: Bench, probe: Probe | None) -> list[Row]:
+def at_size(size: tuple[int, int], models: Sequence[str], options: Bench, probe: Probe | None) -> list[Row]:
+    """Measure models in turns at one size (width, height); times are told over that of the first. Raises as `bench`."""
     with ExitStack() as stack:
         source = stack.enter_context(closing(open_pattern(f"pattern:{size[0]}x{size[1]}")))
         frames = list(islice(source.frames(), _FRAMES))
@@ -142,7 +147,6 @@ def _at_size(size: tuple[int, int], models: Sequence[str], options: Bench, probe
         for model in models:
             upscaler = open_upscaler(_wish(model, options), source.info)
             runners.append(_Runner(model, stack.enter_context(closing(upscaler)), cycle(frames)))
-        log.info("measuring %s at %dx%d, about %.0f s", ", ".join(models), *size, options.seconds * len(models))
         for runner in runners:
             _run(runner, options.seconds, _WARM_UP_FRAMES)
             runner.times_ms.clear()

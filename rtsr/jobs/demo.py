@@ -12,6 +12,7 @@ from rtsr.config import Demo, Encode, Upscale
 from rtsr.errors import SourceError, UsageError
 from rtsr.frame import Frame
 from rtsr.jobs.encode import EncodeJob, open_encode
+from rtsr.models import find_model
 from rtsr.pipeline import Pipeline
 from rtsr.sinks.tone import Tone
 from rtsr.sinks.video import Encoder, open_video
@@ -37,6 +38,7 @@ def make_clip(folder: str) -> str:
 
 def open_demo(clip: str, options: Demo) -> EncodeJob:
     """`rtsr encode CLIP FOLDER/STEM.MODEL.2x.SUFFIX`, ready to run."""
+    find_model(options.model, Upscale().scale)  # a wrong name is refused before the clip is encoded
     source = Path(clip)
     suffix = source.suffix if source.suffix in (".mp4", ".mkv", ".mov") else ".mkv"
     output = _folder(options.folder) / f"{source.stem}.{options.model}.2x{suffix}"

@@ -13,6 +13,7 @@ from rtsr.config import Encode
 from rtsr.errors import InterruptedRun, LossError
 from rtsr.frame import Frame
 from rtsr.jobs.audit import audit, playable
+from rtsr.jobs.choose import settler
 from rtsr.jobs.plan import Plan, make_plan, refuse_place
 from rtsr.pipeline import Pipeline
 from rtsr.sinks import upscaled_info
@@ -56,7 +57,9 @@ def open_encode(options: Encode) -> "EncodeJob":
         opened.append((plan, _Counted(video)))
         return opened[0][1]
 
-    pipeline = compose(options.source, options, open_sink, start_s=options.start_s, length_s=options.length_s)
+    pipeline = compose(
+        options.source, settler(options, "encode"), open_sink, start_s=options.start_s, length_s=options.length_s
+    )
     plan, sink = opened[0]
     return EncodeJob(pipeline, sink, plan)
 
@@ -64,7 +67,7 @@ def open_encode(options: Encode) -> "EncodeJob":
 def dry_run(options: Encode) -> list[str]:
     """What `open_encode` and `EncodeJob.run` would do, in words; nothing is written."""
     refuse_place(options)
-    pipeline = compose(options.source, options, lambda source, upscaler: NullSink())
+    pipeline = compose(options.source, settler(options, "encode"), lambda source, upscaler: NullSink())
     try:
         upscaler = pipeline.upscaler
         return make_plan(options).lines(pipeline.source.info, upscaler.scale, str(upscaler.badge))

@@ -13,10 +13,12 @@ import numpy as np
 
 from rtsr.config import Image
 from rtsr.errors import InterruptedRun, LossError, ResourceError, SourceError, UsageError
+from rtsr.jobs.choose import settle_pictures
 from rtsr.jobs.evaluate import list_pictures
 from rtsr.jobs.picture import Picture, read_whole, refuse_loss, refuse_suffix, write_whole
 from rtsr.metrics import luma
 from rtsr.models import ModelCard, find_model
+from rtsr.models.sharpness import sharpened
 from rtsr.resample import bicubic_enlarge
 from rtsr.upscalers.ensemble import ensembled
 from rtsr.upscalers.tiles import SMALLEST_PX, Luma, LumaFunction, tiled
@@ -52,11 +54,12 @@ def open_image(options: Image) -> "ImageJob":
         SourceError: there is no picture.
         BackendError: the network cannot be loaded.
     """
-    card = find_model(options.model, options.scale)
     tile_px = _tile_px(options.tile)
     pairs = _pairs(Path(options.source), Path(options.output))
     for pair in pairs:
         _refuse_place(pair, options)
+    options = settle_pictures(options)  # after what can be refused at once
+    card = sharpened(find_model(options.model, options.scale), options.sharpness)
     return ImageJob(options, card, tile_px, pairs)
 
 

@@ -14,10 +14,11 @@ PACKAGES = ("av", "numpy", "openvino", "PyQt6")
 
 
 def fingerprint() -> dict[str, Any]:
-    """CPU, system and versions, as a JSON object."""
+    """CPU, its power mode, system and versions, as a JSON object."""
     return {
         "cpu": cpu_model(),
         "cores": cores(),
+        "power": power_mode(),
         "os": platform.platform(),
         "python": platform.python_version(),
         "rtsr": rtsr.__version__,
@@ -56,6 +57,36 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def power_mode(sys: Path = Path("/sys")) -> dict[str, str]:
+    """What makes the same CPU slower at times, by the kernel's names: governor, preference, profile, mains or battery.
+
+    Empty where the kernel does not tell, as in most virtual machines.
+    """
+    cpufreq = sys / "devices/system/cpu/cpu0/cpufreq"
+    files = {
+        "governor": cpufreq / "scaling_governor",
+        "preference": cpufreq / "energy_performance_preference",
+        "profile": sys / "firmware/acpi/platform_profile",
+    }
+    told = {name: _word(path) for name, path in files.items()}
+    supplies = (sys / "class/power_supply").glob("*")
+    plugs = [_word(supply / "online") for supply in supplies if _word(supply / "type") == "Mains"]
+    told["mains"] = "" if not plugs else "on" if "1" in plugs else "off"
+    return {name: word for name, word in told.items() if word}
+
+
+def is_busy() -> bool:
+    """Whether programs have kept more than half of the machine's CPUs at work in the last minute."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > (os.cpu_count() or 1) / 2
+
+
+def _word(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def version(package: str) -> str | None:

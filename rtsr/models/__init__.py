@@ -45,6 +45,9 @@ MODELS: dict[str, tuple[int, ...]] = {
 }
 """Every shipped model and its scales, in the order in which tables show them."""
 FileKind = Literal["onnx", "safetensors"]
+Content = Literal["clean", "video"]
+"""What a model learned to enlarge: pictures without loss, or as a video codec leaves them."""
+_CONTENTS: dict[str, Content] = {"clean": "clean", "video": "video"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,21 @@ class ModelCard:
     safetensors: ModelFile | None = None
     note: str = ""
     """What its user must know, in a sentence; of the user's own models only."""
+    content: Content = "clean"
+    """The card's key `content`."""
+    video_gain_db: tuple[tuple[int, float], ...] = ()
+    """(CRF of H.264, PSNR over that of bicubic), means over the clips of `rtsr eval --video`: the key `gain_db` of the
+    card's table `[video]`, as in `gain_db = { 23 = 0.63, 28 = 0.35 }`. Empty where it was not measured."""
+
+    gan: ModelCard | None = None
+    """The other form of the network that runs, where one between the two does: `rtsr.models.sharpness`."""
+    sharpness: float = 0.0
+    """Share of `gan` in the weights, 0..1."""
+
+    @property
+    def label(self) -> str:
+        """Its name, and how sharp it was asked to be."""
+        return f"{self.name} at sharpness {self.sharpness:g}" if self.gan is not None else self.name
 
     def __str__(self) -> str:
         return f"{self.name} x{self.scale}"
@@ -165,7 +183,7 @@ def _read_card(name: str, scale: int) -> ModelCard:
     path = FOLDER / f"{name}_x{scale}.toml"
     try:
         return parse_card(path)
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:  # a TOML error is a ValueError
         raise BackendError(f"the model card {path.name} cannot be read: {error!r}", mend="reinstall rtsr") from error
 
 
@@ -184,9 +202,14 @@ def _read_user_card(name: str, scale: int) -> ModelCard:
 
 
 def parse_card(path: Path) -> ModelCard:
-    """The card in a TOML file; its model's files lie beside it. Raises OSError, KeyError or TypeError on a bad one."""
+    """The card in a TOML file; its model's files lie beside it.
+
+    Raises OSError, ValueError, KeyError or TypeError on a bad one.
+    """
     table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    files = table.get("sha256", {})
+    on_video = dict(table.get("video", {}))
+    digests: dict[str, str] = table.get("sha256", {})
+    files = {kind: ModelFile(path.with_suffix(f".{kind}"), sha256) for kind, sha256 in digests.items()}
     return ModelCard(
         name=table["name"],
         scale=table["scale"],
@@ -196,5 +219,8 @@ def parse_card(path: Path) -> ModelCard:
         receptive_field_px=table["receptive_field_px"],
         note=table.get("origin", {}).get("note", ""),
         quality=tuple(Quality(dataset=dataset, **row) for dataset, row in table.get("quality", {}).items()),
-        **{kind: ModelFile(path.with_suffix(f".{kind}"), sha256) for kind, sha256 in files.items()},
+        content=_CONTENTS[table.get("content", "clean")],
+        video_gain_db=tuple((int(crf), float(db)) for crf, db in dict(on_video.get("gain_db", {})).items()),
+        onnx=files.get("onnx"),
+        safetensors=files.get("safetensors"),
     )

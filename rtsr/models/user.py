@@ -27,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CARD = re.compile(r"(?P<name>.+)_x(?P<scale>[1-9])\.toml")
 _SUFFIXES = (".onnx", ".safetensors")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_RESERVED = ("all",)
+_RESERVED = ("all", "auto")
 
 
 def folder() -> Path:

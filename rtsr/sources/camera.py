@@ -84,6 +84,7 @@ def open_device(device: str, grabber: str = "v4l2") -> "CameraSource":
         rate_fps=Fraction(rate) if rate else None,
         color=color,
         live=True,
+        lossy=True,
     )
     return CameraSource(reader, info)
 

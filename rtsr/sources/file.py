@@ -131,6 +131,7 @@ def _info(path: str, container: InputContainer, stream: VideoStream, picture: av
         color=color_of(path, stream),
         sar=Fraction(sar) if sar else None,
         display_matrix=display_matrix_of(picture),
+        lossy=stream.codec_context.codec.lossy,
     )
 
 

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from rtsr.config import Upscale
 from rtsr.errors import BackendError, UsageError
 from rtsr.frame import StreamInfo
-from rtsr.models import find_model
+from rtsr.models import ModelCard, find_model
+from rtsr.models.sharpness import sharpened
 from rtsr.stages import Badge, Upscaler
 
 log = logging.getLogger(__name__)
 
 
+def _card(options: Upscale) -> ModelCard:
+    return sharpened(find_model(options.model, options.scale), options.sharpness)
+
+
 def _openvino(options: Upscale, info: StreamInfo) -> Upscaler:
-    card = find_model(options.model, options.scale)
+    card = _card(options)
     if card.onnx is None:
         raise UsageError(f"{card.name} is no network, OpenVINO has nothing to run", mend="use --backend bicubic")
     try:
@@ -25,14 +30,14 @@ def _openvino(options: Upscale, info: StreamInfo) -> Upscaler:
 
     size = (info.width, info.height)
     engine = openvino.open_engine(card, size, options.threads)
-    badge = Badge(card.name, card.scale, "OpenVINO", openvino.describe()[0], engine.precision)
+    badge = Badge(card.label, card.scale, "OpenVINO", openvino.describe()[0], engine.precision, options.why)
     return LumaUpscaler(engine, Resampler(size, card.scale, info.color.siting, options.threads), badge)
 
 
 def _bicubic(options: Upscale, info: StreamInfo) -> Upscaler:
     from rtsr.upscalers.bicubic import BicubicUpscaler
 
-    return BicubicUpscaler(info, options.scale, options.threads)
+    return BicubicUpscaler(info, options.scale, options.threads, options.why)
 
 
 BACKENDS: dict[str, Callable[[Upscale, StreamInfo], Upscaler]] = {"openvino": _openvino, "bicubic": _bicubic}
@@ -43,10 +48,10 @@ def open_upscaler(options: Upscale, info: StreamInfo) -> Upscaler:
     """Open what `options` ask for, for frames as `info` tells.
 
     Raises:
-        UsageError: there is no such model or scale.
+        UsageError: there is no such model or scale, or no GAN form of it for the sharpness.
         BackendError: the named backend cannot run; `auto` takes the next one, and its badge says why.
     """
-    card = find_model(options.model, options.scale)  # a wrong name is wrong on every backend
+    card = _card(options)  # a wrong name is wrong on every backend
     if options.backend != "auto":
         return BACKENDS[options.backend](options, info)
     if card.onnx is None:

@@ -13,9 +13,10 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from rtsr.errors import BackendError
+from rtsr.errors import BackendError, UsageError
 from rtsr.frame import Plane
 from rtsr.models import ModelCard, verified_onnx
+from rtsr.upscalers.openvino_blend import blended
 from rtsr.upscalers.openvino_columns import COLUMNS, pack_columns, unpack_columns
 
 _Geometry = tuple[tuple[int, int], int, int]
@@ -35,10 +36,11 @@ def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "Ope
         threads: CPU threads; 0 = OpenVINO's choice, the physical cores.
 
     Raises:
+        UsageError: the card is between two forms that are no forms of one network.
         BackendError: OpenVINO cannot compile it.
     """
     width, height = size_wh
-    model = _read(verified_onnx(card))
+    model = _network(card)
     packed = pack_columns(model, size_wh, card.scale)
     columns = COLUMNS if packed is not None else 1
     precision = EXACT if packed is not None or card.net in _BRIGHT else _fast_precision()
@@ -56,9 +58,9 @@ def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "Ope
 def open_reference(card: ModelCard) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """The network of `card` as a function of float32 luma, any size, (H, W) 0..1 to (S*H, S*W), not clipped.
 
-    The yardstick of every engine and of `rtsr eval`.
+    The yardstick of every engine and of `rtsr eval`. Raises UsageError as `open_engine`.
     """
-    compiled = _core().compile_model(_read(verified_onnx(card)), "CPU", _settings(0, EXACT))
+    compiled = _core().compile_model(_network(card), "CPU", _settings(0, EXACT))
 
     def run(luma: NDArray[np.float32]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = compiled(luma[None, None])[0][0, 0]
@@ -81,6 +83,20 @@ def precisions() -> str:
 @cache
 def _core() -> ov.Core:
     return ov.Core()
+
+
+def _network(card: ModelCard) -> ov.Model:
+    """The float network of `card`, between its two forms if the card says so."""
+    model = _read(verified_onnx(card))
+    if card.gan is None:
+        return model
+    try:
+        return blended(model, _read(verified_onnx(card.gan)), card.sharpness)
+    except ValueError as error:
+        raise UsageError(
+            f"{card} and {card.gan} are not two forms of one network: {error}",
+            mend="train one from the other, and import both from safetensors; or leave out --sharpness",
+        ) from error
 
 
 def _read(path: Path) -> ov.Model:

@@ -9,6 +9,7 @@ from rtsr.compose import compose
 from rtsr.config import View as Options
 from rtsr.errors import ResourceError
 from rtsr.frame import Frame
+from rtsr.jobs.choose import settler
 from rtsr.pipeline import Pipeline
 from rtsr.power import open_probe
 from rtsr.stages import Sink, Source, Upscaler
@@ -104,7 +105,7 @@ class HeadlessViewer:
             sinks.append(_ImageSink(scene, wanted))
             return sinks[0]
 
-        self._pipeline = compose(options.source, options, open_sink)
+        self._pipeline = compose(options.source, settler(options, "view"), open_sink)
         sinks[0].pipeline = self._pipeline
         stats = scene.stats
         stats.model, stats.model_ms = self._pipeline.counters.model, self._pipeline.counters.upscale_ms

@@ -1,12 +1,15 @@
 """Plays one source for the window: runs pipelines in a thread of their own, and takes the user's orders to them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from PyQt6.QtCore import QObject, QThread, pyqtSignal
 
-from rtsr.compose import compose
-from rtsr.config import View
+from rtsr.compose import Settle, compose
+from rtsr.config import Upscale, View
+from rtsr.jobs.choose import settler
 from rtsr.pipeline import Pipeline
 from rtsr.stages import Sink, Source, Upscaler
 from rtsr.viewer.pace import Pacer
@@ -30,16 +33,16 @@ class Run:
         self.pipeline.stop()
 
 
-def open_run(options: View, scene: Scene) -> Run:
+def open_run(source: str, upscale: Upscale | Settle, scene: Scene) -> Run:
     """Open source and model; nothing moves yet."""
     pacers: list[Pacer] = []
 
-    def open_sink(source: Source, _upscaler: Upscaler) -> Sink:
-        pacer = Pacer("at_once" if source.info.live else "pts")
+    def open_sink(opened: Source, _upscaler: Upscaler) -> Sink:
+        pacer = Pacer("at_once" if opened.info.live else "pts")
         pacers.append(pacer)
         return ViewerSink(pacer, scene.stats, scene.prepare, scene.show)
 
-    pipeline = compose(options.source, options, open_sink)
+    pipeline = compose(source, upscale, open_sink)
     pipeline.upscaler = OnTimeUpscaler(pipeline.upscaler, pacers[0], scene.stats)
     return Run(pipeline, pacers[0])
 
@@ -47,9 +50,9 @@ def open_run(options: View, scene: Scene) -> Run:
 class _Playback(QThread):
     """One run from its beginning, or from `from_s`, to its end."""
 
-    def __init__(self, options: View, scene: Scene, run: Run | None, from_s: Fraction | None) -> None:
+    def __init__(self, open_again: Callable[[], Run], scene: Scene, run: Run | None, from_s: Fraction | None) -> None:
         super().__init__()
-        self._options, self._scene, self._from_s = options, scene, from_s
+        self._open, self._scene, self._from_s = open_again, scene, from_s
         self.opened = run
         self.error: BaseException | None = None
         self._halted = False
@@ -63,7 +66,7 @@ class _Playback(QThread):
     def run(self) -> None:
         """Qt's: the thread."""
         try:
-            run = self.opened or open_run(self._options, self._scene)
+            run = self.opened or self._open()
             self.opened = run
             self._scene.stats.attach(run.pipeline)
             if self._from_s is not None:
@@ -83,8 +86,9 @@ class Player(QObject):
 
     def __init__(self, options: View, scene: Scene) -> None:
         super().__init__()
-        self._options, self._scene = options, scene
-        self._last = open_run(options, scene)
+        self._scene = scene
+        self._open = partial(open_run, options.source, settler(options, "view"), scene)
+        self._last = self._open()
         self._playback = self._new(self._last, None)
         self._started, self._closed = False, False
         self.error: BaseException | None = None
@@ -157,7 +161,7 @@ class Player(QObject):
         self.error = self.error or self._playback.error
 
     def _new(self, run: Run | None, from_s: Fraction | None) -> _Playback:
-        playback = _Playback(self._options, self._scene, run, from_s)
+        playback = _Playback(self._open, self._scene, run, from_s)
         playback.finished.connect(self._on_finished)
         return playback
 

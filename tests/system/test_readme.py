@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rtsr", *command[1:]] if command[0] == "rtsr" else [sys.executable, *command[1:]]
-    environment = {**ENVIRONMENT, "RTSR_MODELS": str(folder / "models")}
+    environment = {**ENVIRONMENT, "RTSR_MODELS": str(folder / "models"), "RTSR_CACHE": str(folder / "cache")}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=170)
     assert "Traceback" not in done.stderr, done.stderr
     return done

@@ -57,7 +57,7 @@ def test_a_command_without_flags_has_the_defaults_of_its_dataclass(
 ) -> None:
     parsed = COMMANDS[name].make_context(name, list(needed)).params
     for field in fields(options):
-        if "argument" not in field.metadata:
+        if field.metadata and "argument" not in field.metadata:
             assert parsed[field.name] == field.default
 
 
