@@ -6,19 +6,21 @@ it to sharpen an encoder's marks along with the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from rtsr.errors import SourceError, UsageError, nearest
+from rtsr.errors import SourceError, UsageError
 from rtsr.metrics import luma
+from rtsr.resample import bicubic_downscale
 from training.data import Pair, list_photographs, read_picture, split
-from training.degrade.draws import happens
-from training.degrade.motion import make_motion
-from training.degrade.plan import VideoOrder, read_degradation
-from training.degrade.video import draw_coding, film, transcode
+from training.degrade.draws import draw_whole, happens
+from training.degrade.motion import Paths, make_motion
+from training.degrade.plan import VideoOrder, WholeSpan, refuse_chance, refuse_span
+from training.degrade.video import MATRICES, Coding, clip_of, draw_coding, film, transcode
+from training.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _LEAST_SIDE_PX = 64
+_MOST_STILLS = 0.9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,35 +49,33 @@ class Footage:
     """Of a frame before it is shrunk; a picture that is smaller is left out, and that is told."""
     clean: float = 0.1
     """Part of the sequences that no codec sees."""
+    stills: float = 0.0
+    """Part of all learned pixels that lie in pictures which were only shrunk, sharp as they are."""
+    master: float = 0.0
+    """Part of the sequences whose large frames an encoder has been at before they shrink, as with real clips."""
+    master_crf: WholeSpan = (12, 24)
+    """Of that encoder, H.264 or H.265."""
+    paths: Paths = field(default_factory=Paths)
     order: VideoOrder = field(default_factory=VideoOrder)
 
     def __post_init__(self) -> None:
         for key in ("sequences", "frames", "kept", "side_px"):
             if getattr(self, key) < 1:
-                raise UsageError(f"[footage] {key} = {getattr(self, key)}", mend="it is a positive number")
+                raise UsageError(f"{key} = {getattr(self, key)}", mend="it is a positive number")
         if self.side_px < _LEAST_SIDE_PX:
-            raise UsageError(f"[footage] side_px = {self.side_px}", mend=f"it is {_LEAST_SIDE_PX} or more")
+            raise UsageError(f"side_px = {self.side_px}", mend=f"it is {_LEAST_SIDE_PX} or more")
         if self.kept > self.frames:
-            raise UsageError(f"[footage] kept = {self.kept}", mend=f"a sequence has {self.frames} frames")
-        if not 0.0 <= self.clean <= 1.0:
-            raise UsageError(f"[footage] clean = {self.clean}", mend="it is a part of the sequences, 0 to 1")
+            raise UsageError(f"kept = {self.kept}", mend=f"a sequence has {self.frames} frames")
+        refuse_chance("clean", self.clean)
+        refuse_chance("master", self.master)
+        if not 0.0 <= self.stills <= _MOST_STILLS:
+            raise UsageError(f"stills = {self.stills}", mend=f"it is a part of the whole, 0 to {_MOST_STILLS}")
+        refuse_span("master_crf", self.master_crf, most=51)
 
 
 def read_footage(table: dict[str, Any]) -> Footage:
-    """The table `[footage]`; `[footage.order]` holds `VideoOrder`. UsageError on what is unknown or of a wrong type."""
-    known = {one.name: one for one in fields(Footage)}
-    given: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise UsageError(f"[footage] has the unknown key {key!r}", mend=nearest(key, known))
-        if key == "order":
-            given[key] = read_degradation({"video": value}).video
-            continue
-        kind = float if key == "clean" else int
-        if isinstance(value, bool) or not isinstance(value, (int, kind)):
-            raise UsageError(f"[footage] {key} = {value!r}", mend=f"it is of type {kind.__name__}")
-        given[key] = kind(value)
-    return Footage(**given)
+    """The table `[footage]`, with `[footage.paths]` and `[footage.order]`. Raises UsageError as `read_table`."""
+    return read_table(Footage(), table, "footage")
 
 
 def load_footage(
@@ -90,7 +91,7 @@ def load_footage(
         for paths in split(list_photographs(roots, recipe.folders), recipe.held_out)
     )
     random = torch.Generator().manual_seed(recipe.seed)
-    plan = read_footage(recipe.footage)
+    plan = read_footage(recipe.footage or {})
     return _film_all(plan, to_learn, scale, random, tell), _film_all(plan, to_check, scale, random, tell)
 
 
@@ -120,6 +121,8 @@ def _film_all(
             continue
         for _ in range(plan.sequences):
             pairs += _film_one(plan, picture, (side, scale), random)
+        if plan.stills:
+            pairs.append(_still(plan, picture, (side, scale), random))
     if small:
         tell(f"{small} of {len(paths)} pictures are smaller than {side}x{side} and left out")
     if not pairs:
@@ -129,12 +132,34 @@ def _film_all(
 
 def _film_one(plan: Footage, picture: NDArray[np.uint8], size: tuple[int, int], random: torch.Generator) -> list[Pair]:
     side, scale = size
-    frames = make_motion([picture], plan.frames, (side, side), random).frames
-    low, _ = film(plan.order, frames, scale, random)
+    frames = make_motion([picture], plan.frames, (side, side), random, plan.paths).frames
+    large = clip_of(frames, MATRICES[plan.order.matrix])
+    if plan.master and happens(plan.master, random):
+        large = transcode(large, _draw_mastering(plan, random))
+    low, _ = film(plan.order, large, scale, random)
     coding = draw_coding(plan.order, random)
     seen = low if happens(plan.clean, random) else transcode(low, coding)
     places = np.linspace(0, plan.frames - 1, plan.kept).round().astype(int).tolist()
     return [
-        Pair(*(torch.from_numpy(np.asarray(one / 255.0, np.float32)) for one in (seen.y[place], luma(frames[place]))))
+        Pair(*(torch.from_numpy(np.asarray(one.y[place] / 255.0, np.float32)) for one in (seen, large)))
         for place in places
     ]
+
+
+def _still(plan: Footage, picture: NDArray[np.uint8], size: tuple[int, int], random: torch.Generator) -> Pair:
+    """A square of the picture that has the stills' part beside the frames of its sequences, or as much as there is."""
+    side, scale = size
+    filmed_px = plan.sequences * plan.kept * side**2
+    most = min(picture.shape[:2])
+    wanted = min(int((filmed_px * plan.stills / (1.0 - plan.stills)) ** 0.5), most) // scale * scale
+    top, left = (draw_whole((0, whole - wanted), random) for whole in picture.shape[:2])
+    high = picture[top : top + wanted, left : left + wanted]
+    low = bicubic_downscale(high, scale)
+    return Pair(*(torch.from_numpy(np.asarray(luma(one) / 255.0, np.float32)) for one in (low, high)))
+
+
+def _draw_mastering(plan: Footage, random: torch.Generator) -> Coding:
+    """What the large frames were encoded with: no camera's MJPEG."""
+    coding = draw_coding(plan.order, random)
+    codec = "h264" if coding.codec == "mjpeg" else coding.codec
+    return replace(coding, codec=codec, quality=draw_whole(plan.master_crf, random))

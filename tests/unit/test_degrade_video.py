@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +241,25 @@ def test_grain_is_new_in_every_frame_and_exposure_drifts() -> None:
     assert frames[-1].mean() / frames[0].mean() == pytest.approx(1.05 / 0.95, rel=0.01)
     assert frames[4].std() == pytest.approx(2.0, rel=0.1)
     assert abs(np.corrcoef(frames[3].ravel(), frames[4].ravel())[0, 1]) < 0.06
+
+
+def test_a_camera_that_stands_still_shows_the_same_but_for_what_crosses() -> None:
+    quiet = {"grain_sigma": (0.0, 0.0), "exposure": (0.0, 0.0), "cut": 0.0, "still": 1.0}
+    still = make_motion([photo(128, 128)], 5, (64, 64), seeded(), Paths(**quiet))
+    assert len(set(still.views)) == 1
+    assert all(np.array_equal(still.frames[0], one) for one in still.frames[1:])
+
+    paths = Paths(**quiet, object=1.0, object_pan_px=(3.0, 3.0))
+    flat = [np.full((128, 128, 3), level, np.uint8) for level in (60, 180)]
+    for seed in range(20):
+        frames = make_motion(flat, 9, (64, 64), seeded(seed), paths).frames[..., 0]
+        ground, front = sorted(np.unique(frames), key=lambda level: -(frames == level).sum())[:2]
+        if {ground, front} == {60, 180}:  # else it crosses its own photograph
+            break
+    middles = [np.argwhere(one == front).mean(0) for one in frames[3:6]]
+    steps = [np.hypot(*(after - before)) for before, after in pairwise(middles)]
+    assert steps == pytest.approx([3.0] * 2, abs=0.3)
+    assert len(np.unique(frames)) > 2  # a soft edge between the two
 
 
 def recipe(folder: Path, degrade: str = "") -> Path:

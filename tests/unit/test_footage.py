@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from rtsr.errors import SourceError, UsageError
-from training.data import bicubic_error
+from training.card import describe
+from training.data import Pair, bicubic_error
 from training.footage import Footage, load_footage, read_footage
 from training.recipe import CropRecipe
 from training.train_crops import Run, train_crops
@@ -75,9 +76,31 @@ def test_a_broken_file_is_named_and_left_out_only_when_asked(photographs: Path, 
     assert told[1] == "1 of 3 files are left out"
 
 
+def test_a_master_is_what_its_encoder_left(photographs: Path) -> None:
+    """Both of a pair change with it: what is shrunk has been encoded before."""
+
+    def pairs(**more: object) -> list[Pair]:
+        recipe = dataclasses.replace(RECIPE, footage={**RECIPE.footage, "clean": 1.0, **more})
+        return load_footage(recipe, 2, (photographs,), lambda _: None)[0]
+
+    for plain, coded in zip(pairs(), pairs(master=1.0, master_crf=[30, 30]), strict=True):
+        lost = (plain.high - coded.high).square().mean().sqrt().item()
+        assert 0.3 / 255 < lost < 6 / 255
+        assert not torch.equal(plain.low, coded.low)
+
+
+def test_stills_have_their_part_of_all_pixels_and_are_only_shrunk(photographs: Path) -> None:
+    recipe = dataclasses.replace(RECIPE, footage={**RECIPE.footage, "stills": 0.25})
+    pairs = load_footage(recipe, 2, (photographs,), lambda _: None)[0]
+    *filmed, still = pairs
+    assert still.high.numel() / sum(pair.high.numel() for pair in pairs) == pytest.approx(0.25, abs=0.01)
+    assert bicubic_error(still, 2) < min(bicubic_error(pair, 2) for pair in filmed)
+
+
 def test_a_network_learns_from_it(photographs: Path, tmp_path: Path) -> None:
     trained = train_crops(RECIPE, 2, Run((photographs,), tmp_path / "run"), lambda _: None)
     assert (trained.crops_learned, trained.crops_held_out, trained.finished) == (2, 2, True)
+    assert describe(RECIPE, trained, {}, (photographs,))["content"] == "video"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +114,12 @@ def test_a_network_learns_from_it(photographs: Path, tmp_path: Path) -> None:
         ({"clean": True}, "of type float"),
         ({"frames": 2.5}, "of type int"),
         ({"order": {"crf": [40, 20]}}, "smaller number first"),
+        ({"master": 1.5}, "0 to 1"),
+        ({"stills": 1.0}, "0 to 0.9"),
+        ({"master_crf": [10, 60]}, "51 or less"),
+        ({"paths": {"still": -1.0}}, "0 to 1"),
+        ({"paths": {"zoom": [-2.0, 0.0]}}, "0.5 or less"),
+        ({"paths": {"pan": 1.0}}, "did you mean pan_px"),
         ({"order": {"codec": 1}}, "did you mean codecs"),
     ],
 )

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from training.degrade.draws import draw_uniform, draw_whole, happens
 from training.degrade.operations import to_8bit, to_float
+from training.degrade.plan import refuse_chance, refuse_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _FINE = 2
 _LOBES = 3
 _BLACK = 1.0 / 255.0
+_EDGE_PX = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class View:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paths:
-    """How the window moves; ranges are drawn from once for each scene."""
+    """How the window moves; ranges are drawn from once for each scene. Raises UsageError on an impossible number."""
 
     step_px: tuple[float, float] = (1.25, 1.8)
     """Size of the window at a scene's middle: photograph's pixels per frame's. Nearer to 1 fine detail flickers."""
@@ -65,6 +67,21 @@ class Paths:
     """Noise that is new in every frame, in 8-bit code values: film, not the sensor's, so the target has it too."""
     cut: float = 0.05
     """Probability that a frame after the first begins a new scene."""
+    still: float = 0.0
+    """Probability that the camera stands still during a scene."""
+    object: float = 0.0
+    """Probability that something crosses a scene: a soft ellipse of one of the photographs, at a speed of its own."""
+    object_pan_px: tuple[float, float] = (0.5, 6.0)
+    """Its speed in frame pixels per frame."""
+
+    def __post_init__(self) -> None:
+        for key in ("cut", "still", "object"):
+            refuse_chance(key, getattr(self, key))
+        refuse_span("step_px", self.step_px, least=0.1)
+        for key in ("pan_px", "shake_px", "grain_sigma", "object_pan_px"):
+            refuse_span(key, getattr(self, key))
+        for key in ("zoom", "turn_rad", "exposure"):
+            refuse_span(key, getattr(self, key), least=-0.5, most=0.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +93,7 @@ class Motion:
     starts: NDArray[np.bool_]
     """(N,) bool: this frame does not go on from the one before; true at 0 and at each cut."""
     views: tuple[View, ...]
-    """Where each frame was taken, of its scene's photograph: the motion between two frames, exactly."""
+    """Where each frame was taken, of its scene's photograph: the motion of all but what crosses it, exactly."""
     sources: tuple[int, ...]
     """Which of the photographs each frame shows."""
 
@@ -109,13 +126,15 @@ def make_motion(
         which = draw_whole((0, len(photographs) - 1), random)
         scene = photographs[which]
         path = draw_path(scene.shape[:2], end - first, size_hw, random, paths)
+        crossing = draw_crossing(photographs, end - first, size_hw, random, paths)
         change = draw_uniform(paths.exposure, random)
         sigma = draw_uniform(paths.grain_sigma, random)
         source = to_float(scene)
         for index, view in enumerate(path):
             gain = 1.0 + change * (index / max(len(path) - 1, 1) - 0.5)
             grain = torch.randn(*size_hw, 1, generator=random).numpy() * np.float32(sigma * _BLACK)
-            frames.append(to_8bit(look(source, view, size_hw) * np.float32(gain) + grain))
+            seen = crossing.over(look(source, view, size_hw), index) if crossing else look(source, view, size_hw)
+            frames.append(to_8bit(seen * np.float32(gain) + grain))
         views += path
         sources += [which] * len(path)
     return Motion(np.stack(frames), starts, tuple(views), tuple(sources))
@@ -133,8 +152,9 @@ def draw_path(
     zoom, turn = draw_uniform(paths.zoom, random), draw_uniform(paths.turn_rad, random)
     shake, period = draw_uniform(paths.shake_px, random) * step, draw_uniform((8.0, 30.0), random)
     phase, other = draw_uniform((0.0, 2.0 * math.pi), random), draw_uniform((0.0, 2.0 * math.pi), random)
+    still = bool(paths.still) and happens(paths.still, random)
     place = draw_uniform((0.0, 1.0), random), draw_uniform((0.0, 1.0), random)
-    for gentle in (1.0, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06, 0.0):
+    for gentle in (0.0,) if still else (1.0, 0.7, 0.5, 0.35, 0.25, 0.12, 0.06, 0.0):
         views = []
         for index in range(count):
             time = gentle * (index - (count - 1) / 2.0)
@@ -152,6 +172,68 @@ def draw_path(
             return placed
     middle = View((photo_hw[1] - 1) / 2.0, (photo_hw[0] - 1) / 2.0, room)
     return [middle] * count  # not even standing still fits but for rounding: the window is all of the photograph
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossing:
+    """What moves across a scene, in front of it."""
+
+    photograph: NDArray[np.float32]
+    """(H, W, 3) float32, 0..1: what it shows."""
+    view: View
+    """Of the photograph, as the frame sees it at time 0."""
+    middle_xy: tuple[float, float]
+    """In frame pixels at time 0."""
+    radii_xy: tuple[float, float]
+    step_xy: tuple[float, float]
+    """Frame pixels per frame."""
+
+    def over(self, frame: NDArray[np.float32], time: int) -> NDArray[np.float32]:
+        """`frame`, (H, W, 3), with it in front, its edge two pixels wide."""
+        x, y = (middle + time * step for middle, step in zip(self.middle_xy, self.step_xy, strict=True))
+        rows, columns = np.ogrid[: frame.shape[0], : frame.shape[1]]
+        reach = np.sqrt(((columns - x) / self.radii_xy[0]) ** 2 + ((rows - y) / self.radii_xy[1]) ** 2)
+        cover = np.clip((1.0 - reach) * min(self.radii_xy) / _EDGE_PX + 0.5, 0.0, 1.0).astype(np.float32)[..., None]
+        moved = replace(
+            self.view,
+            x_px=self.view.x_px - time * self.step_xy[0] * self.view.step_px,
+            y_px=self.view.y_px - time * self.step_xy[1] * self.view.step_px,
+        )
+        made: NDArray[np.float32] = frame + cover * (look(self.photograph, moved, frame.shape[:2]) - frame)
+        return made
+
+
+def draw_crossing(
+    photographs: Sequence[NDArray[np.uint8]], count: int, size_hw: tuple[int, int], random: torch.Generator,
+    paths: Paths,
+) -> Crossing | None:  # fmt: skip
+    """Something that is in the middle of its way in the middle of `count` frames; None = nothing crosses the scene."""
+    if not paths.object or not happens(paths.object, random):
+        return None
+    photograph = photographs[draw_whole((0, len(photographs) - 1), random)]
+    room = min(photograph.shape[0] / size_hw[0], photograph.shape[1] / size_hw[1])
+    speed, direction = draw_uniform(paths.object_pan_px, random), draw_uniform((0.0, 2.0 * math.pi), random)
+    step_xy = speed * math.cos(direction), speed * math.sin(direction)
+    middle_xy = (
+        draw_uniform((0.25 * size_hw[1], 0.75 * size_hw[1]), random) - step_xy[0] * (count - 1) / 2.0,
+        draw_uniform((0.25 * size_hw[0], 0.75 * size_hw[0]), random) - step_xy[1] * (count - 1) / 2.0,
+    )
+    radii_xy = (
+        draw_uniform((0.1 * size_hw[1], 0.35 * size_hw[1]), random),
+        draw_uniform((0.1 * size_hw[0], 0.35 * size_hw[0]), random),
+    )
+    step = min(draw_uniform(paths.step_px, random), max(room, 1.0))
+    shown = [  # of the photograph, where the ellipse's middle is
+        draw_uniform((margin, side - 1.0 - margin), random)
+        for side, radius in ((photograph.shape[1], radii_xy[0]), (photograph.shape[0], radii_xy[1]))
+        for margin in (min(radius * step, (side - 1.0) / 2.0),)
+    ]
+    view = View(
+        shown[0] - (middle_xy[0] - (size_hw[1] - 1) / 2.0) * step,
+        shown[1] - (middle_xy[1] - (size_hw[0] - 1) / 2.0) * step,
+        step,
+    )
+    return Crossing(to_float(photograph), view, middle_xy, radii_xy, step_xy)
 
 
 def _placed(

@@ -7,18 +7,18 @@ the video order are our own: less noise and no strong blur, because the chain fo
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
 
-from rtsr.errors import UsageError, nearest
+from rtsr.errors import UsageError
 from training.degrade.operations import Filter
+from training.tables import read_table
 
 Span = tuple[float, float]
 """From, to: all between are equally likely."""
 WholeSpan = tuple[int, int]
 Codec = Literal["h264", "h265", "mjpeg"]
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"]
-T = TypeVar("T")
 
 _KERNEL_SIDES = (7, 9, 11, 13, 15, 17, 19, 21)
 
@@ -81,7 +81,7 @@ class Order:
 
     def __post_init__(self) -> None:
         for key in ("blur", "sinc", "resize_up", "resize_down", "noise", "gaussian", "grey", "jpeg"):
-            _refuse_chance(key, getattr(self, key))
+            refuse_chance(key, getattr(self, key))
         if self.resize_up + self.resize_down > 1.0 + 1e-9:
             raise UsageError(
                 f"resize_up + resize_down = {self.resize_up + self.resize_down:g}",
@@ -90,12 +90,12 @@ class Order:
         if any(side % 2 == 0 or not 3 <= side <= _KERNEL_SIDES[-1] for side in self.kernel_sides):
             raise UsageError(f"kernel_sides = {list(self.kernel_sides)}", mend="each is odd, 3 to 21")
         for key in ("sigma_px", "beta_generalized", "beta_plateau", "resize_range"):
-            _refuse_span(key, getattr(self, key), least=1e-3)
+            refuse_span(key, getattr(self, key), least=1e-3)
         if not self.resize_range[0] <= 1.0 <= self.resize_range[1]:
             raise UsageError(f"resize_range = {list(self.resize_range)}", mend="it holds 1, the size that is kept")
         for key in ("gaussian_sigma", "poisson_scale"):
-            _refuse_span(key, getattr(self, key))
-        _refuse_span("jpeg_quality", self.jpeg_quality, least=1, most=100)
+            refuse_span(key, getattr(self, key))
+        refuse_span("jpeg_quality", self.jpeg_quality, least=1, most=100)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,14 +150,14 @@ class VideoOrder:
 
     def __post_init__(self) -> None:
         for key in ("blur", "aniso", "noise", "gaussian", "grey"):
-            _refuse_chance(key, getattr(self, key))
-        _refuse_span("sigma_px", self.sigma_px, least=1e-3)
+            refuse_chance(key, getattr(self, key))
+        refuse_span("sigma_px", self.sigma_px, least=1e-3)
         for key in ("gaussian_sigma", "poisson_scale"):
-            _refuse_span(key, getattr(self, key))
-        _refuse_span("crf", self.crf, most=51)
-        _refuse_span("gop", self.gop, least=1, most=600)
-        _refuse_span("b_frames", self.b_frames, most=8)
-        _refuse_span("mjpeg_q", self.mjpeg_q, least=2, most=31)
+            refuse_span(key, getattr(self, key))
+        refuse_span("crf", self.crf, most=51)
+        refuse_span("gop", self.gop, least=1, most=600)
+        refuse_span("b_frames", self.b_frames, most=8)
+        refuse_span("mjpeg_q", self.mjpeg_q, least=2, most=31)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,7 +183,7 @@ class Degradation:
 
     def __post_init__(self) -> None:
         for key in ("second_order", "final_sinc", "sinc_first"):
-            _refuse_chance(key, getattr(self, key))
+            refuse_chance(key, getattr(self, key))
 
 
 def read_degradation(table: dict[str, Any]) -> Degradation:
@@ -192,61 +192,20 @@ def read_degradation(table: dict[str, Any]) -> Degradation:
     `[degrade.first]`, `[degrade.second]` and `[degrade.video]` are tables of their own. Raises UsageError on an unknown
     key, with the nearest one, on another type and on an impossible number.
     """
-    return _read(Degradation(), table, "degrade")
+    return read_table(Degradation(), table, "degrade")
 
 
-def _read(default: T, table: dict[str, Any], where: str) -> T:
-    """`default` with what the table says. The field's own default counts: `second` differs from `first`."""
-    known = {one.name for one in fields(default)}  # type: ignore[arg-type]  # every T here is a dataclass
-    types = get_type_hints(type(default))
-    given = {}
-    for key, value in table.items():
-        if key not in known:
-            raise UsageError(f"[{where}] has the unknown key {key!r}", mend=nearest(key, known))
-        old = getattr(default, key)
-        if not is_dataclass(old):
-            given[key] = _typed(f"[{where}] {key}", value, types[key])
-        elif isinstance(value, dict):
-            given[key] = _read(old, value, f"{where}.{key}")
-        else:
-            raise UsageError(f"[{where}] {key} = {value!r}", mend=f"it is a table: [{where}.{key}]")
-    try:
-        return replace(default, **given)  # type: ignore[type-var]
-    except UsageError as error:
-        raise UsageError(f"[{where}] {error.problem}", mend=error.mend) from error
-
-
-def _typed(what: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 - TOML holds anything
-    """`value` as the field's type, whole numbers taken as floats; UsageError when it is something else."""
-    if get_origin(kind) is tuple:
-        items = get_args(kind)
-        if not isinstance(value, list) or not value:
-            raise UsageError(f"{what} = {value!r}", mend="it is a list, as in [1, 2]")
-        if items[-1] is Ellipsis:
-            return tuple(_typed(what, one, items[0]) for one in value)
-        if len(value) != len(items):
-            raise UsageError(f"{what} = {value!r}", mend="it is a range of two numbers: [from, to]")
-        return tuple(_typed(what, one, item) for one, item in zip(value, items, strict=True))
-    if get_origin(kind) is Literal:
-        if value in get_args(kind):
-            return value
-        raise UsageError(f"{what} = {value!r}", mend=nearest(str(value), get_args(kind)))
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise UsageError(f"{what} = {value!r}", mend=f"it is of type {kind.__name__}")
-    return value
-
-
-def _refuse_chance(key: str, value: float) -> None:
+def refuse_chance(key: str, value: float) -> None:
+    """Raise UsageError when it is no probability."""
     if not 0.0 <= value <= 1.0:
         raise UsageError(f"{key} = {value}", mend="it is a probability, 0 to 1")
 
 
-def _refuse_span(key: str, span: Span | WholeSpan, *, least: float = 0, most: float = math.inf) -> None:
+def refuse_span(key: str, span: Span | WholeSpan, *, least: float = 0, most: float = math.inf) -> None:
+    """Raise UsageError when its ends are in the wrong order or not within `least` and `most`."""
     if not least <= span[0] <= span[1] <= most or math.isinf(span[1]):
-        ends = f", {least:g} or more" + (f" and {most:g} or less" if most < math.inf else "")
-        raise UsageError(f"{key} = {list(span)}", mend=f"it is a range, the smaller number first{ends}")
+        ends = [f"{least:g} or more"] * (least > -math.inf) + [f"{most:g} or less"] * (most < math.inf)
+        raise UsageError(f"{key} = {list(span)}", mend=f"it is a range, the smaller number first, {' and '.join(ends)}")
 
 
 def _refuse_shares(key: str, shares: dict[str, float]) -> None:

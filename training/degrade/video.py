@@ -223,6 +223,8 @@ def _encoder(clip: Clip, coding: Coding) -> Any:  # noqa: ANN401 - PyAV's contex
     encoder.options = {"preset": coding.preset, "crf": str(coding.quality)}
     if coding.codec == "h265":
         encoder.options |= {"x265-params": "log-level=none:pools=none:frame-threads=1"}
+    else:  # x264's own choice of code for this CPU does not repeat to the bit, even in one thread
+        encoder.options |= {"x264-params": "cpu-independent=1"}
     return encoder
 
 
