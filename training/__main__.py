@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 import torch
+from click.core import ParameterSource
 
 from rtsr.errors import BackendError, RtsrError, UsageError
 from rtsr.models import ModelCard, find_model, parse_card, verified_path
@@ -24,12 +25,16 @@ from rtsr.upscalers.openvino import open_reference
 from training import preview
 from training.card import describe, remeasure, write_card
 from training.export import write_files
+from training.gan import train_gan
+from training.own_report import report
+from training.own_video import load_own, pairs_of
 from training.recipe import CropRecipe, PatchRecipe, find_recipe, read_recipe, shape_of
 from training.train import train
 from training.train_crops import Run, train_crops
 
 if TYPE_CHECKING:
     from rtsr.nets.enlarger import Enlarger
+    from training.own_video import OwnClip
     from training.recipe import Recipe
     from training.train import Trained
     from training.train_crops import Teacher
@@ -53,10 +58,11 @@ _SHARED = _HERE.parent.parent / "shared" / "data"
 @click.option("--device", default="cpu", help="where to compute, as torch names it: cpu, cuda")
 @click.option("--skip-bad", is_flag=True, help="name and leave out files that cannot be used, instead of stopping")
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="stop then; run it again to go on")
+@click.option("--perceptual", type=Path, help="VGG19's weights, safetensors, for a recipe with [gan]; see docs/gan.md")
 @click.option("--measure-only", is_flag=True, help="RECIPE is a card in OUT: measure it again, train nothing")
 def command(  # noqa: PLR0913 - one argument per option
     recipe: str, data: tuple[Path, ...], sets: Path, out: Path, scale: tuple[int, ...], max_minutes: float | None,
-    device: str, skip_bad: bool, measure_only: bool,  # noqa: FBT001
+    device: str, skip_bad: bool, perceptual: Path | None, measure_only: bool,  # noqa: FBT001
 ) -> None:  # fmt: skip
     """Train RECIPE, a TOML file or the bare name of one in training/recipes/."""
     torch.set_num_threads(1)  # more threads gain nothing at this size, and would change the last bits
@@ -75,11 +81,17 @@ def command(  # noqa: PLR0913 - one argument per option
         left_minutes = max((ends - time.monotonic()) / 60.0, 0.0)
         checkpoint = card.with_suffix(".checkpoint")
         first, teacher = _first_net(plan, one, out), _teacher(plan, one, out)
-        runs.append(Run(data, checkpoint, first, left_minutes, teacher, skip_bad, device))
+        clips = _own_clips(plan, one, data, skip_bad=skip_bad)
+        pairs = pairs_of(clips) if clips else None
+        runs.append(Run(data, checkpoint, first, left_minutes, teacher, skip_bad, device, pairs, perceptual))
         trained = _train(plan, one, runs[-1])
         write_card(card, describe(plan, trained, write_files(trained.net, card), data))
         click.echo(f"{card}  best step {trained.best_step}, {trained.seconds:.1f} s")
         remeasure(card, sets, click.echo)
+        if clips and isinstance(plan, CropRecipe) and first is not None:
+            said = report(plan, clips, first, trained.net, card)
+            card.with_suffix(".md").write_text(said, "utf-8")
+            click.echo(f"\n{said}")
         if not trained.finished:
             click.echo(f"stopped after {max_minutes:g} minutes; the same command goes on")
             return
@@ -95,11 +107,23 @@ def _refuse_missing(device: str) -> None:
 
 
 def _train(plan: Recipe, scale: int, run: Run) -> Trained:
+    gan = isinstance(plan, CropRecipe) and plan.gan is not None
+    if run.perceptual is not None and not gan:
+        raise UsageError(f"{plan.name} has no [gan], which --perceptual is for", mend="leave out --perceptual")
     if isinstance(plan, CropRecipe):
-        return train_crops(plan, scale, run, click.echo)
+        return (train_gan if gan else train_crops)(plan, scale, run, click.echo)
     if math.isfinite(run.max_minutes):
         raise UsageError("an eSR network learns in half a minute, and in one go", mend="leave out --max-minutes")
     return train(plan, scale, run.data, click.echo, skip_bad=run.skip_bad)
+
+
+def _own_clips(plan: Recipe, scale: int, data: tuple[Path, ...], *, skip_bad: bool) -> list[OwnClip]:
+    """The user's own clips, where the recipe is for them."""
+    if isinstance(plan, PatchRecipe) or plan.own is None:
+        return []
+    if click.get_current_context().get_parameter_source("data") is ParameterSource.DEFAULT:
+        raise UsageError(f"{plan.name} learns from clips of your own", mend="say where they are: --data FOLDER")
+    return load_own(plan, scale, data, click.echo, skip_bad=skip_bad)
 
 
 def _first_net(plan: Recipe, scale: int, out: Path) -> Enlarger | None:

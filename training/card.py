@@ -38,6 +38,7 @@ def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Seq
         "name": recipe.name,
         "scale": shape.scale,
         "net": recipe.net,
+        **({"content": "video"} if any(getattr(recipe, key, None) is not None for key in ("footage", "own")) else {}),
         **{key: one for key, one in numbers_of(trained.net).items() if key != "scale"},
         **asdict(counts),
         "macs_per_output_pixel": -(-counts.macs_per_input_pixel // shape.scale**2),
@@ -45,15 +46,23 @@ def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Seq
         "sha256": sha256,
         "training": {
             "recipe": f"{recipe.name}.recipe.toml",
-            "data": f"{', '.join(recipe.folders)} of {' and '.join(root.name for root in data)}",
+            "data": _named(data, recipe.folders),
             "crops_learned": trained.crops_learned,
             "crops_held_out": trained.crops_held_out,
             "licences": licences(data, recipe.folders),
             "best_step": trained.best_step,
             "held_out_psnr_db": round(trained.held_out_psnr_db, 3),
             "torch": torch.__version__.partition("+")[0],
+            **trained.facts,
         },
     }
+
+
+def _named(data: Sequence[Path], folders: tuple[str, ...]) -> str:
+    """As in `cc0 of free`; where the folders are the roots themselves, these alone."""
+    roots = " and ".join(root.resolve().name for root in data)
+    inner = ", ".join(folder for folder in folders if folder != ".")
+    return f"{inner} of {roots}" if inner else roots
 
 
 def licences(data: Sequence[Path], folders: tuple[str, ...]) -> dict[str, int]:

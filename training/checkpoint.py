@@ -44,6 +44,8 @@ class Progress:
     """Its running mean; 0 before the first step."""
     seconds: float = 0.0
     """Spent learning, over all runs."""
+    adversary: tuple[torch.nn.Module, torch.optim.Optimizer] | None = None
+    """The discriminator of a GAN, and what moves it."""
 
     @torch.no_grad()
     def clip(self, factor: float) -> None:
@@ -105,7 +107,8 @@ def read_checkpoint(path: Path, progress: Progress, recipe: str) -> None:
                 raise UsageError(
                     f"{path} is of a run with another recipe", mend="delete it to start anew, or choose another --out"
                 )
-            _start(progress.optimizer)
+            for _, optimizer in _sides(progress):
+                _start(optimizer)
             with torch.no_grad():
                 for kind, name, one in _tensors(progress):
                     one.copy_(file.get_tensor(f"{kind}.{name}"))
@@ -118,13 +121,22 @@ def read_checkpoint(path: Path, progress: Progress, recipe: str) -> None:
 
 def _tensors(progress: Progress) -> list[tuple[str, str, Tensor]]:
     """Every tensor of a run but the random state: (kind, name within it, the tensor itself)."""
-    named: list[tuple[str, str, Tensor]] = [("net", name, one) for name, one in progress.net.named_parameters()]
+    named: list[tuple[str, str, Tensor]] = []
+    for side, (net, optimizer) in zip(("", "adversary."), _sides(progress), strict=False):
+        named += [(f"{side}net", name, one) for name, one in net.named_parameters()]
+        places = {id(one): name for name, one in net.named_parameters()}
+        for weight, state in optimizer.state.items():
+            named += [(f"{side}optimizer.{key}", places[id(weight)], one) for key, one in state.items()]
+        if side:  # its spectral norms live in buffers, and change at every look
+            named += [(f"{side}buffer", name, one) for name, one in net.named_buffers()]
     named += [("averaged", str(place), one) for place, one in enumerate(progress.averaged)]
     named += [("best", str(place), one) for place, one in enumerate(progress.best)]
-    places = {id(one): name for name, one in progress.net.named_parameters()}
-    for weight, state in progress.optimizer.state.items():
-        named += [(f"optimizer.{key}", places[id(weight)], one) for key, one in state.items()]
     return named
+
+
+def _sides(progress: Progress) -> list[tuple[torch.nn.Module, torch.optim.Optimizer]]:
+    """The network and what moves it, and the same of its adversary if it has one."""
+    return [(progress.net, progress.optimizer), *([progress.adversary] if progress.adversary else [])]
 
 
 def _start(optimizer: torch.optim.Optimizer) -> None:

@@ -7,12 +7,17 @@ the key), a convolution network from crops (`CropRecipe`).
 from __future__ import annotations
 
 import sys
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from rtsr.errors import UsageError, nearest
 from rtsr.nets.families import FAMILIES
+from training.adversary import read_adversary
+from training.degrade.plan import read_degradation
+from training.footage import read_footage
+from training.own_video import read_own
+from training.stills import read_stills
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,6 +25,8 @@ else:
     import tomli as tomllib
 
 Kind = Literal["max", "tm", "tr"]
+_LEAST_GAN_PX = 16
+"""Side of a crop that the halvings of VGG19 leave something of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,8 +92,16 @@ class CropRecipe:
     """Folders of the training set to read; they differ in licence."""
     held_out: int = 8
     """Every so many photographs one is kept for choosing the checkpoint."""
-    footage: dict[str, Any] = field(default_factory=dict)
-    """The table `[footage]` of `training.footage`: pictures as compressed video. Without it they are clean stills."""
+    footage: dict[str, Any] | None = None
+    """The table `[footage]` of `training.footage`: pictures as compressed video."""
+    degrade: dict[str, Any] | None = None
+    """The table `[degrade]` of `training.degrade.plan`: pictures with a history. With neither they are clean stills."""
+    stills: dict[str, Any] | None = None
+    """The table `[stills]` of `training.stills`: how many pairs `[degrade]` makes, and of which size."""
+    own: dict[str, Any] | None = None
+    """The table `[own]` of `training.own_video`: `folders` hold the user's own clips, and nothing else is learned."""
+    gan: dict[str, Any] | None = None
+    """The table `[gan]` of `training.adversary`: `start` goes on against a discriminator, with losses of its own."""
 
     seed: int = 0
     steps: int = 50_000
@@ -133,6 +148,7 @@ class CropRecipe:
         for key in ("tail", "teach"):
             if not 0.0 <= getattr(self, key) <= 1.0:
                 raise UsageError(f"{key} = {getattr(self, key)}", mend="it is a part of the whole, 0 to 1")
+        _refuse_tables(self)
 
 
 Recipe = PatchRecipe | CropRecipe
@@ -152,6 +168,45 @@ def _refuse_impossible(recipe: Recipe, positive: tuple[str, ...]) -> None:
     for key in ("warm_up", "average"):
         if not 0.0 <= getattr(recipe, key) < 1.0:
             raise UsageError(f"{key} = {getattr(recipe, key)}", mend="it is 0 or more, and less than 1")
+
+
+def _refuse_tables(recipe: CropRecipe) -> None:
+    """Tables that cannot be read, or not beside each other."""
+    for table, read in (
+        (recipe.footage, read_footage),
+        (recipe.degrade, read_degradation),
+        (recipe.stills, read_stills),
+        (recipe.own, read_own),
+        (recipe.gan, read_adversary),
+    ):
+        if table is not None:
+            read(table)
+    if recipe.footage is not None and recipe.degrade is not None:
+        raise UsageError("there are [footage] and [degrade]", mend="pictures are made one way: leave out one of them")
+    if recipe.own is not None and (recipe.footage is not None or recipe.degrade is not None):
+        raise UsageError("[own] stands beside another table of pictures", mend="keep one: clips go their own way")
+    if recipe.own is not None and not recipe.start:
+        raise UsageError("there is [own]", mend='add start = "...", the model it goes on from')
+    if recipe.stills is not None and recipe.degrade is None:
+        raise UsageError("there is [stills], but no [degrade]", mend="add [degrade], which says what spoils them")
+    if recipe.degrade is not None:
+        side, least = read_stills(recipe.stills or {}).side_px, recipe.crop_px * max(recipe.scales)
+        if side < least:
+            raise UsageError(f"[stills] side_px = {side}", mend=f"crop_px = {recipe.crop_px} needs {least} or more")
+    if recipe.gan is not None:
+        _refuse_gan(recipe)
+
+
+def _refuse_gan(recipe: CropRecipe) -> None:
+    if not recipe.start or recipe.degrade is None:
+        missing = "[degrade], which makes its pictures" if recipe.start else 'start = "...", the model it goes on from'
+        raise UsageError("there is [gan]", mend=f"add {missing}")
+    if recipe.crop_px * min(recipe.scales) < _LEAST_GAN_PX:
+        raise UsageError(f"crop_px = {recipe.crop_px}", mend=f"[gan] looks at {_LEAST_GAN_PX} enlarged pixels or more")
+    defaults = {one.name: one.default for one in fields(recipe)}
+    for key in ("loss", "fft", "flat", "tail", "teacher", "teach"):
+        if getattr(recipe, key) != defaults[key]:
+            raise UsageError(f"{key} = {getattr(recipe, key)!r}", mend="leave it out: [gan] has losses of its own")
 
 
 def shape_of(recipe: CropRecipe, scale: int) -> Any:  # noqa: ANN401 - each family has its own
@@ -208,7 +263,7 @@ def _typed(where: str, key: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 
     """`value` as the field's type, whole numbers taken as floats; UsageError when it is something else."""
     if isinstance(value, int) and not isinstance(value, bool) and kind is float:
         return float(value)
-    if kind == dict[str, Any]:
+    if kind in (dict[str, Any], dict[str, Any] | None):
         if isinstance(value, dict):
             return value
         raise UsageError(f"{where}: {key} = {value!r}", mend="it is a table, as in { channels = 8 }")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,6 +36,8 @@ class Trained:
     seconds: float
     finished: bool = True
     """False when a time limit stopped it."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """More for the card's table `[training]`."""
 
 
 def train(

@@ -16,7 +16,9 @@ from training.crops import Crops
 from training.data import Patches, load_sets
 from training.footage import load_footage
 from training.learner import Learner
+from training.own_video import load_own, pairs_of
 from training.soap import Soap
+from training.stills import load_stills
 from training.train import WHITENING_PX, Trained, check, cosine
 from training.whiten import whitening
 
@@ -56,6 +58,10 @@ class Run:
     """Leave out files that cannot be used, instead of stopping at one."""
     device: str = "cpu"
     """Where it computes, as torch names it. The bits repeat on one kind of device."""
+    pairs: tuple[list[Pair], list[Pair]] | None = None
+    """What to learn from and what to check by, where that is read already."""
+    perceptual: Path | None = None
+    """VGG19's weights for a GAN, instead of those that the recipe names."""
 
 
 def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], None]) -> Trained:
@@ -78,16 +84,16 @@ def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], 
     while now.step < now.steps and now.seconds - before <= 60.0 * run.max_minutes:  # one step at the least
         now.step += 1
         loss = _learn(now, learner, recipe, crops.draw(recipe.batch, now.random))
-        _refuse_nan(loss, now, run)
+        refuse_nan(loss, now, run)
         now.seconds = before + time.monotonic() - began
 
         if now.step % recipe.check_every == 0:
-            psnr_db = _look(now, learner, run, held_out)
+            psnr_db = look(now, learner, run, held_out)
             tell(f"{recipe.name} x{scale}  step {now.step}/{now.steps}  held-out {psnr_db:.3f} dB  {now.seconds:.0f} s")
             now.keep_if_best(psnr_db)
             write_checkpoint(run.checkpoint, now, wanted)
 
-    psnr_db = _look(now, learner, run, held_out)
+    psnr_db = look(now, learner, run, held_out)
     write_checkpoint(run.checkpoint, now, wanted)
     now.keep_if_best(psnr_db)  # in this result, not in the run that may go on
     counts = len(pairs), len(held_out)
@@ -96,8 +102,15 @@ def train_crops(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], 
 
 
 def _load(recipe: CropRecipe, scale: int, run: Run, tell: Callable[[str], None]) -> tuple[list[Pair], list[Pair]]:
-    if recipe.footage:
+    if run.pairs is not None:
+        return run.pairs
+    if recipe.own is not None:
+        return pairs_of(load_own(recipe, scale, run.data, tell, skip_bad=run.skip_bad))
+    if recipe.footage is not None:
         return load_footage(recipe, scale, run.data, tell, skip_bad=run.skip_bad)
+    if recipe.degrade is not None:
+        learned, held_out = load_stills(recipe, scale, run.data, tell, skip_bad=run.skip_bad)
+        return [one.pair for one in learned], [one.pair for one in held_out]
     return load_sets(recipe, scale, run.data, least_px=recipe.crop_px, skip_bad=run.skip_bad, tell=tell)
 
 
@@ -177,14 +190,15 @@ def flat_loss(learner: Learner, weights: dict[str, Tensor], levels: Tensor, weig
     return (made - levels).square().mean() * weight
 
 
-def _look(now: Progress, learner: Learner, run: Run, held_out: list[Pair]) -> float:
-    """The average's PSNR in dB on the held-out photographs."""
+def look(now: Progress, learner: Learner, run: Run, held_out: list[Pair]) -> float:
+    """The average's PSNR in dB on the held-out photographs. Raises UsageError as `refuse_nan`."""
     psnr_db = check(learner.deployed(now.averaged).to(run.device), held_out)
-    _refuse_nan(psnr_db, now, run)
+    refuse_nan(psnr_db, now, run)
     return psnr_db
 
 
-def _refuse_nan(value: float, now: Progress, run: Run) -> None:
+def refuse_nan(value: float, now: Progress, run: Run) -> None:
+    """Raise UsageError when the run has diverged."""
     if not math.isfinite(value):
         kept = f"; the last good state is in {run.checkpoint}" if run.checkpoint.exists() else ""
         raise UsageError(f"the loss is no longer a number at step {now.step}", mend=f"lower `rate` in the recipe{kept}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rtsr.errors import BackendError, ResourceError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _KEYRINGS = Path("/usr/share/keyrings")
 
@@ -64,14 +64,14 @@ ARCHIVES = (
 """Packages with photographs. Left out: what is all drawn (xubuntu-, kubuntu-, sway-wallpapers)."""
 
 
-def download(names: Iterable[str], folder: Path, work: Path) -> list[Path]:
-    """Bring packages into `folder`, in order of archive and name, checked against the archives' signatures.
+def download(names: Iterable[str], folder: Path, work: Path, archives: Sequence[Archive] = ()) -> list[Path]:
+    """Bring packages of `archives` (none: ARCHIVES) into `folder`, in order of name, their signatures checked.
 
     `work` takes apt's lists, so that the machine's own stay as they are. Raises BackendError without apt, SourceError
     when an archive cannot be reached or lacks a package, ResourceError when the disk is full.
     """
     wanted = set(names)
-    for archive in ARCHIVES:
+    for archive in archives or ARCHIVES:
         if chosen := sorted(wanted.intersection(archive.packages)):
             _apt(archive, chosen, _keyring(archive, work), folder, work)
     return sorted(folder.glob("*.deb"))
@@ -122,13 +122,14 @@ def _apt(archive: Archive, names: list[str], keyring: Path, folder: Path, work: 
 def extract(package: Path, folder: Path) -> Path:
     """Unpack a package below `folder`; return where. Raises SourceError when it is damaged."""
     target = folder / package.stem
-    _run(["dpkg-deb", "-x", str(package), str(target)], folder, f"{package.name} cannot be unpacked", "delete it")
+    command = ["dpkg-deb", "-x", str(package.resolve()), str(target)]
+    _run(command, folder, f"{package.name} cannot be unpacked", "delete it")
     return target
 
 
 def name_and_version(package: Path) -> tuple[str, str]:
     """What a package file calls itself. Raises SourceError when it is damaged."""
-    ask = ["dpkg-deb", "--show", "--showformat=${Package} ${Version}", str(package)]
+    ask = ["dpkg-deb", "--show", "--showformat=${Package} ${Version}", str(package.resolve())]
     name, _, version = _run(ask, package.parent, f"{package.name} is no package", "delete it").partition(" ")
     return name, version
 

@@ -1,0 +1,1 @@
+"""Pictures that are drawn by code, to learn lettering and line art from: photographs have little of either."""
