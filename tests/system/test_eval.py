@@ -28,7 +28,7 @@ FLOORS = {
     ("esr-tm-k5c2", 2): 34.65, ("esr-tm-k7c4", 2): 35.40, ("esr-tr-k5c2", 2): 35.40,
     ("esr-tm-k7c4", 3): 31.6, ("esr-tm-k7c4", 4): 29.5, ("ecbsr-m4c8", 2): 36.5, ("ecbsr-m4c16", 2): 36.9,
     ("esr-tr-k7c5", 2): 35.9, ("esr-cnn-c4d3s6", 2): 36.3, ("espcn-d16s32", 2): 36.5, ("fsrcnn-56-12-4", 2): 36.5,
-    ("ecbsr-m10c16", 2): 37.2, ("imdn-light", 2): 37.5,
+    ("ecbsr-m10c16", 2): 37.2, ("imdn-light", 2): 37.5, ("span-48", 2): 37.5,
 }  # fmt: skip
 """Set5 PSNR in dB: what training was asked to reach."""
 

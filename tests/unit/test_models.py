@@ -68,12 +68,18 @@ def test_the_two_files_compute_the_same_function(card: ModelCard) -> None:
 @pytest.mark.parametrize("card", NETWORKS, ids=str)
 @torch.no_grad()
 def test_flat_stays_flat_up_to_the_border(card: ModelCard) -> None:
-    """To the last bit with a base that brightness goes around the network by, else to a level of 8 bits."""
+    """To the last bit with a base that brightness goes around the network by, else to parts of a level of 8 bits.
+
+    IMDN and SPAN see black beyond the border at every layer, as published: there they are off by up to 1.3 levels.
+    """
     net = open_net(verified_path(card, "safetensors"))
-    off = 1e-5 if card.net in ("esr", "ecbsr") else 1.0 / 255
+    exact = card.net in ("esr", "ecbsr")
     for level in (16 / 255, 0.5, 235 / 255):
         made = net(torch.full((1, 1, 6, 9), level))
+        off = 1e-5 if exact else (1.3 if card.net in ("imdn", "span") else 0.5) / 255
         torch.testing.assert_close(made, torch.full_like(made, level), atol=off, rtol=0)
+        middle = net(torch.full((1, 1, 60, 60), level))[..., 60, 60]
+        torch.testing.assert_close(middle, torch.full_like(middle, level), atol=1e-5 if exact else 0.5 / 255, rtol=0)
 
 
 @pytest.mark.parametrize(
