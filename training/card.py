@@ -38,7 +38,7 @@ def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Seq
         "name": recipe.name,
         "scale": shape.scale,
         "net": recipe.net,
-        **({"content": "video"} if any(getattr(recipe, key, None) is not None for key in ("footage", "own")) else {}),
+        **_content(recipe),
         **{key: one for key, one in numbers_of(trained.net).items() if key != "scale"},
         **asdict(counts),
         "macs_per_output_pixel": -(-counts.macs_per_input_pixel // shape.scale**2),
@@ -56,6 +56,12 @@ def describe(recipe: Recipe, trained: Trained, sha256: dict[str, str], data: Seq
             **trained.facts,
         },
     }
+
+
+def _content(recipe: Recipe) -> dict[str, str]:
+    """The card's key `content`, where the pictures were not clean."""
+    kinds = (("footage", "video"), ("own", "video"), ("degrade", "degraded"))
+    return next(({"content": kind} for table, kind in kinds if getattr(recipe, table, None) is not None), {})
 
 
 def _named(data: Sequence[Path], folders: tuple[str, ...]) -> str:

@@ -26,7 +26,7 @@ _RATE_FPS = 30.0
 _MEGAPIXEL_WH = (1000, 1000)
 _ENSEMBLE = 8
 """Times that the network sees a picture."""
-_WORDS: dict[Content, str] = {"clean": "clean pictures", "video": "compressed video"}
+_WORDS: dict[Content, str] = {"clean": "clean pictures", "video": "compressed video", "degraded": "degraded pictures"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,10 @@ class Rung:
 
 
 def shipped_networks(scale: int) -> list[ModelCard]:
-    """Every network of ours that enlarges by `scale`, without GAN forms; empty where none does."""
+    """Every network of ours that enlarges by `scale`, but those that repaint: GAN forms, and what degraded pictures
+    taught. Empty where there is none."""
     cards = [find_model(name, scale) for name, own in MODELS.items() if scale in own and not name.endswith(GAN)]
-    return [card for card in cards if card.onnx is not None]
+    return [card for card in cards if card.onnx is not None and card.content != "degraded"]
 
 
 def climb(options: Upscale, size_wh: tuple[int, int]) -> list[Rung]:

@@ -46,9 +46,9 @@ MODELS: dict[str, tuple[int, ...]] = {
 }
 """Every shipped model and its scales, in the order in which tables show them."""
 FileKind = Literal["onnx", "safetensors"]
-Content = Literal["clean", "video"]
-"""What a model learned to enlarge: pictures without loss, or as a video codec leaves them."""
-_CONTENTS: dict[str, Content] = {"clean": "clean", "video": "video"}
+Content = Literal["clean", "video", "degraded"]
+"""What a model learned to enlarge: pictures without loss, as a codec leaves them, or with a history of spoiling."""
+_CONTENTS: dict[str, Content] = {"clean": "clean", "video": "video", "degraded": "degraded"}
 
 
 @dataclass(frozen=True, slots=True)
