@@ -41,6 +41,7 @@ MODELS: dict[str, tuple[int, ...]] = {
     "ecbsr-m4c8": (2, 3, 4),
     "ecbsr-m4c16": (2, 3, 4),
     "ecbsr-m10c16": (2, 3, 4),
+    "compact-video": (2,),
     "span-48": (2,),
     "imdn-light": (2,),
 }

@@ -57,7 +57,7 @@ def test_from_clips_to_an_encode_by_the_page(place: Path) -> None:
     assert said in report
     rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in said.splitlines() if row.startswith("|")]
     assert [row[0] for row in rows[2:]] == ["door.mp4", "yard.mkv", "all"]
-    assert rows[0][3:] == ["bicubic", "ecbsr-m4c16", "own-video", "gain"]
+    assert rows[0][3:] == ["bicubic", "compact-video", "own-video", "gain"]
     assert "clean master, lossless" in rows[3][1]
     for row in rows[2:]:
         bicubic, before, after, gain = map(float, row[3:])
@@ -73,8 +73,8 @@ def test_what_got_no_better_is_not_recommended(place: Path) -> None:
     recipe.write_text(re.sub(r"^(rate|last_rate) = .*$", r"\1 = 0.0", recipe.read_text("utf-8"), flags=re.MULTILINE))
     done = run(["python", "-m", "training", "own-video", "--data", "CLIPS"], place)
     assert done.returncode == 0, done.stderr
-    assert "NOT better than ecbsr-m4c16" in done.stdout
-    assert "--model ecbsr-m4c16 --scale 2" in done.stdout
+    assert "NOT better than compact-video" in done.stdout
+    assert "--model compact-video --scale 2" in done.stdout
     assert "models import" not in done.stdout
 
 

@@ -28,10 +28,12 @@ from rtsr.nets.families import count
 NETWORKS = [card for card in list_models() if card.net != "bicubic"]
 
 
-def test_every_model_has_every_scale_but_the_large_ones() -> None:
+def test_every_model_has_every_scale_but_the_large_ones_and_those_for_video() -> None:
     listed = {(card.name, card.scale) for card in list_models()}
     assert listed == {(name, scale) for name, scales in MODELS.items() for scale in scales}
-    assert {name for name, scales in MODELS.items() if scales != (2, 3, 4)} <= {"imdn-light", "span-48"}
+    assert {name for name, scales in MODELS.items() if scales != (2, 3, 4)} <= {
+        "imdn-light", "span-48", "compact-video", "compact-video-plus",
+    }  # fmt: skip
 
 
 def test_every_card_in_the_folder_is_in_the_table() -> None:
