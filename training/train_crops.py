@@ -184,8 +184,11 @@ def spectral_loss(error: Tensor, weight: Tensor) -> Tensor:
 
 
 def flat_loss(learner: Learner, weights: dict[str, Tensor], levels: Tensor, weight: Tensor) -> Tensor:
-    """The mean squared error on flat pictures of `levels`, (N, 1, 1, 1), 0..1, times `weight`; in float32."""
-    side = 2 * learner.frame + 2
+    """The mean squared error on flat pictures of `levels`, (N, 1, 1, 1), 0..1, times `weight`; in float32.
+
+    The pictures are as large as the network sees, and its own borders count where it makes them.
+    """
+    side = 2 * learner.shape.reach + 2
     made = learner.run(levels.expand(-1, 1, side, side), weights, "float32")
     return (made - levels).square().mean() * weight
 

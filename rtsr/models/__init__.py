@@ -42,6 +42,8 @@ MODELS: dict[str, tuple[int, ...]] = {
     "ecbsr-m4c16": (2, 3, 4),
     "ecbsr-m10c16": (2, 3, 4),
     "compact-video": (2,),
+    "compact-video-plus": (2,),
+    "realesr-compact": (2,),
     "span-48": (2,),
     "imdn-light": (2,),
 }

@@ -32,7 +32,7 @@ def test_every_model_has_every_scale_but_the_large_ones_and_those_for_video() ->
     listed = {(card.name, card.scale) for card in list_models()}
     assert listed == {(name, scale) for name, scales in MODELS.items() for scale in scales}
     assert {name for name, scales in MODELS.items() if scales != (2, 3, 4)} <= {
-        "imdn-light", "span-48", "compact-video", "compact-video-plus",
+        "compact-video", "compact-video-plus", "realesr-compact", "span-48", "imdn-light",
     }  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def test_a_card_holds_measurements(card: ModelCard) -> None:
     assert all(20 < row.psnr_uint8_db <= row.psnr_db + 0.01 < 40 and 0.5 < row.ssim < 1 for row in card.quality)
 
 
-@pytest.mark.parametrize("card", NETWORKS, ids=str)
+@pytest.mark.parametrize("card", [card for card in NETWORKS if card.content != "degraded"], ids=str)
 def test_a_network_beats_bicubic_on_every_set(card: ModelCard) -> None:
     for network, bicubic in zip(card.quality, find_model("bicubic", card.scale).quality, strict=True):
         assert network.psnr_db > bicubic.psnr_db + 0.3

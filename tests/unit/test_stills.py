@@ -11,9 +11,10 @@ from PIL import Image
 from rtsr.errors import SourceError, UsageError
 from rtsr.metrics import luma
 from training.data import bicubic_error
+from training.learner import Learner
 from training.recipe import RECIPES_FOLDER, CropRecipe, read_recipe
 from training.stills import Still, load_stills
-from training.train_crops import Run, train_crops
+from training.train_crops import Run, flat_loss, train_crops
 
 QUIET = {"blur": 0.0, "noise": 0.0, "jpeg": 0.0, "resize_up": 0.0, "resize_down": 0.0, "resize_filters": ["area"]}
 """Nothing but the resizing to size, by means over squares."""
@@ -164,3 +165,15 @@ def test_the_recipe_of_this_project_is_sound() -> None:
     assert isinstance(recipe, CropRecipe)
     assert recipe.degrade == {"target": "usm"}
     assert recipe.folders == ("cc0",)
+
+
+def test_the_loss_on_flat_pictures_is_that_of_pictures_as_large_as_the_network_sees() -> None:
+    """A network that makes its own borders of zeros is right in the middle only if the middle is looked at."""
+    learner = Learner(RECIPE, 2, None)
+    weights = learner.weights()
+    levels = torch.tensor([0.1, 0.9])[:, None, None, None]
+    found = flat_loss(learner, weights, levels, torch.ones(())).item()
+    net = learner.deployed(list(weights.values()))
+    side = 2 * net.shape.reach + 2
+    made = net(levels.expand(-1, 1, side, side).contiguous())
+    assert found == pytest.approx((made - levels).square().mean().item(), rel=1e-5)
