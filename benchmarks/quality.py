@@ -56,6 +56,9 @@ The edge-SR authors' figures are above the usual protocol by 0.04 to 0.14 dB at 
 released weights, measured by the protocol used here), so equal weights would show a little less here than in brackets.
 Their bicubic, misaligned at x3 (29.24 dB on Set5), is left out. Networks published for RGB see luma here.
 Parameters are counted as the papers do, MACs (multiply-accumulates) are those of the shipped form per output pixel.
+
+All pictures here are clean. compact-video learned from compressed video ([its own field](compressed-video.md)), and
+realesr-compact to repair pictures with a worse history, sharper than they were: it changes clean ones, and should not see any.
 """
 
 
