@@ -58,7 +58,7 @@ Their bicubic, misaligned at x3 (29.24 dB on Set5), is left out. Networks publis
 Parameters are counted as the papers do, MACs (multiply-accumulates) are those of the shipped form per output pixel.
 
 All pictures here are clean. compact-video learned from compressed video ([its own field](compressed-video.md)), and
-realesr-compact to repair pictures with a worse history, sharper than they were: it changes clean ones, and should not see any.
+realesr-compact to repair pictures with a worse history: it changes clean ones, and should not see any.
 """
 
 
