@@ -16,7 +16,7 @@ import click
 import torch
 from click.core import ParameterSource
 
-from rtsr.errors import BackendError, RtsrError, UsageError
+from rtsr.errors import BackendError, UsageError
 from rtsr.models import ModelCard, find_model, parse_card, verified_path
 from rtsr.nets import open_net
 from rtsr.nets.families import family_of
@@ -24,6 +24,7 @@ from rtsr.upscalers.ensemble import ensembled
 from rtsr.upscalers.openvino import open_reference
 from training import preview
 from training.card import describe, remeasure, write_card
+from training.command_line import run_command
 from training.export import write_files
 from training.gan import train_gan
 from training.own_report import report
@@ -163,18 +164,9 @@ def _card(name: str, scale: int, out: Path) -> ModelCard:
 
 def main() -> int:
     """Run the command line; return its exit code."""
-    try:
-        if sys.argv[1:2] == ["preview"]:
-            preview.command.main(sys.argv[2:], "python -m training preview", standalone_mode=False)
-        else:
-            command.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except RtsrError as error:
-        click.echo(f"training: {error.problem}.\n          {error.mend}", err=True)
-        return error.exit_code
-    return 0
+    if sys.argv[1:2] == ["preview"]:
+        return run_command(preview.command, "training", arguments=sys.argv[2:], program="python -m training preview")
+    return run_command(command, "training")
 
 
 if __name__ == "__main__":

@@ -162,6 +162,21 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise SourceError(f"{path} cannot be read as a picture: {error}", mend=_SKIP) from error
 
 
+def read_pictures(paths: Sequence[Path], tell: Callable[[str], None] | None) -> Iterator[NDArray[np.uint8]]:
+    """The pictures; those that cannot be read are told of, or, without `tell`, raised about."""
+    bad = 0
+    for path in paths:
+        try:
+            yield read_picture(path)
+        except SourceError as error:
+            if tell is None:
+                raise
+            bad += 1
+            tell(f"left out: {error.problem}")
+    if bad and tell is not None:
+        tell(f"{bad} of {len(paths)} files are left out")
+
+
 def _as_rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):  # Pillow's own conversion clips at 255
         deep = np.asarray(image).astype(np.float64)

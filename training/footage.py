@@ -15,7 +15,7 @@ import torch
 from rtsr.errors import SourceError, UsageError
 from rtsr.metrics import luma
 from rtsr.resample import bicubic_downscale
-from training.data import Pair, list_photographs, read_picture, split
+from training.data import Pair, list_photographs, read_pictures, split
 from training.degrade.draws import draw_whole, happens
 from training.degrade.motion import Paths, make_motion
 from training.degrade.plan import VideoOrder, WholeSpan, refuse_chance, refuse_span
@@ -23,7 +23,7 @@ from training.degrade.video import MATRICES, Coding, clip_of, draw_coding, film,
 from training.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -86,36 +86,23 @@ def load_footage(
     Raises SourceError as `training.data` does, and when no picture is large enough. With `skip_bad` what cannot be read
     is named and left out; videos cannot: they are encoded already.
     """
-    to_learn, to_check = (
-        _readable(paths, tell) if skip_bad else paths
-        for paths in split(list_photographs(roots, recipe.folders), recipe.held_out)
-    )
+    to_learn, to_check = split(list_photographs(roots, recipe.folders), recipe.held_out)
     random = torch.Generator().manual_seed(recipe.seed)
     plan = read_footage(recipe.footage or {})
-    return _film_all(plan, to_learn, scale, random, tell), _film_all(plan, to_check, scale, random, tell)
-
-
-def _readable(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Path]:
-    good = []
-    for path in paths:
-        try:
-            read_picture(path)
-            good.append(path)
-        except SourceError as error:
-            tell(f"left out: {error.problem}")
-    if len(good) < len(paths):
-        tell(f"{len(paths) - len(good)} of {len(paths)} files are left out")
-    return good
+    wanted = tell if skip_bad else None
+    learned = _film_all(plan, read_pictures(to_learn, wanted), scale, random, tell)
+    return learned, _film_all(plan, read_pictures(to_check, wanted), scale, random, tell)
 
 
 def _film_all(
-    plan: Footage, paths: Sequence[Path], scale: int, random: torch.Generator, tell: Callable[[str], None]
-) -> list[Pair]:
+    plan: Footage, pictures: Iterator[NDArray[np.uint8]], scale: int, random: torch.Generator,
+    tell: Callable[[str], None],
+) -> list[Pair]:  # fmt: skip
     pairs: list[Pair] = []
-    small = 0
+    seen = small = 0
     side = plan.side_px // (2 * scale) * 2 * scale
-    for path in paths:
-        picture = read_picture(path)
+    for picture in pictures:
+        seen += 1
         if min(picture.shape[:2]) < side:
             small += 1
             continue
@@ -124,7 +111,7 @@ def _film_all(
         if plan.stills:
             pairs.append(_still(plan, picture, (side, scale), random))
     if small:
-        tell(f"{small} of {len(paths)} pictures are smaller than {side}x{side} and left out")
+        tell(f"{small} of {seen} pictures are smaller than {side}x{side} and left out")
     if not pairs:
         raise SourceError(f"no picture is as large as {side}x{side}", mend="say a smaller side_px in [footage]")
     return pairs

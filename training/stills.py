@@ -14,7 +14,7 @@ import torch
 
 from rtsr.errors import SourceError, UsageError
 from rtsr.metrics import luma
-from training.data import Pair, list_photographs, read_picture, split
+from training.data import Pair, list_photographs, read_pictures, split
 from training.degrade.draws import draw_whole
 from training.degrade.order import make_pair
 from training.degrade.plan import Degradation, read_degradation
@@ -71,23 +71,8 @@ def load_stills(
     plans = read_stills(recipe.stills or {}), read_degradation(recipe.degrade or {})
     random = torch.Generator().manual_seed(recipe.seed)
     wanted = tell if skip_bad else None
-    held_out = _spoil_all(plans, _pictures(to_check, wanted), scale, random, tell)
-    return _spoil_all(plans, _pictures(to_learn, wanted), scale, random, tell), held_out
-
-
-def _pictures(paths: Sequence[Path], tell: Callable[[str], None] | None) -> Iterator[NDArray[np.uint8]]:
-    """The pictures; those that cannot be read are told of, or, without `tell`, raised about."""
-    bad = 0
-    for path in paths:
-        try:
-            yield read_picture(path)
-        except SourceError as error:
-            if tell is None:
-                raise
-            bad += 1
-            tell(f"left out: {error.problem}")
-    if bad and tell is not None:
-        tell(f"{bad} of {len(paths)} files are left out")
+    held_out = _spoil_all(plans, read_pictures(to_check, wanted), scale, random, tell)
+    return _spoil_all(plans, read_pictures(to_learn, wanted), scale, random, tell), held_out
 
 
 def _spoil_all(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,8 @@ import click
 import numpy as np
 from PIL import Image
 
-from rtsr.errors import ResourceError, RtsrError, UsageError
+from rtsr.errors import UsageError
+from training.command_line import run_command
 from training.data import PICTURES, read_picture
 from training.drawings.fonts import Font, load_fonts
 from training.drawings.lettering import SIDE_PX, draw_page
@@ -122,23 +122,7 @@ def _write_table(path: Path, rows: Sequence[dict[str, str]]) -> None:
 
 def main() -> int:
     """Run the command line; return its exit code."""
-    try:
-        command.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        return _say(ResourceError(f"the disk is full: {error.filename}", mend="make room, or draw fewer: --count"))
-    except RtsrError as error:
-        return _say(error)
-    return 0
-
-
-def _say(error: RtsrError) -> int:
-    click.echo(f"drawings: {error.problem}.\n          {error.mend}", err=True)
-    return error.exit_code
+    return run_command(command, "drawings", full="make room, or draw fewer: --count")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 from pathlib import Path
 
 import click
 
-from rtsr.errors import ResourceError, RtsrError, UsageError, nearest
+from rtsr.errors import UsageError, nearest
+from training.command_line import run_command
 from training.photographs.cut import Known, cut_all
 from training.photographs.debs import ARCHIVES, download
 
@@ -51,23 +51,7 @@ def command(out: Path, package: tuple[str, ...], debs: Path | None, sets: Path, 
 
 def main() -> int:
     """Run the command line; return its exit code."""
-    try:
-        command.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        return _say(ResourceError(f"the disk is full: {error.filename}", mend="make room, or name fewer by --package"))
-    except RtsrError as error:
-        return _say(error)
-    return 0
-
-
-def _say(error: RtsrError) -> int:
-    click.echo(f"photographs: {error.problem}.\n             {error.mend}", err=True)
-    return error.exit_code
+    return run_command(command, "photographs", full="make room, or name fewer by --package")
 
 
 if __name__ == "__main__":
