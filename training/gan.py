@@ -127,7 +127,7 @@ def learn_gan(now: Progress, learner: Learner, recipe: CropRecipe, losses: Losse
     now.optimizer.step()
     now.average(list(weights.values()), recipe.average)
 
-    discriminator.requires_grad_(True)  # noqa: FBT003
+    discriminator.requires_grad_(True)  # noqa: FBT003 - torch's way
     real, fake = discriminator(plain), discriminator(made.detach())
     mistaken = taken_for(real, real=True) + taken_for(fake, real=False)
     its_optimizer.zero_grad()

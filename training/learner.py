@@ -66,7 +66,7 @@ class Learner:
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         ending = self.net.ending()
         if isinstance(self.net, ECBSR | PlainECBSR):  # `keep_flat` decides the last bias
-            self.net.filters()[-1][1].requires_grad_(False)  # noqa: FBT003
+            self.net.filters()[-1][1].requires_grad_(False)  # noqa: FBT003 - torch's way
         last = {id(one) for one in ending.parameters()}
         learned = [one for one in self.net.parameters() if one.requires_grad]
         self.groups = [

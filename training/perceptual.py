@@ -114,4 +114,4 @@ def open_perceptual(path: Path, device: str = "cpu") -> Perceptual:
             has = "is missing" if found is None else f"is {tuple(found.shape)}, not {tuple(mine.shape)}"
             raise SourceError(f"{path.name} holds no VGG19: {name} {has}", mend=_HOW)
     net.load_state_dict({name: weights[name].float() for name in wanted})
-    return Perceptual(net.eval().requires_grad_(False).to(device), hashlib.sha256(content).hexdigest())  # noqa: FBT003
+    return Perceptual(net.eval().requires_grad_(False).to(device), hashlib.sha256(content).hexdigest())  # noqa: FBT003 - as torch
