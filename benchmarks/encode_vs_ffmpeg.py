@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import machine
+from rtsr.sinks.encoder import Encoder
 from rtsr.sinks.tone import Tone
-from rtsr.sinks.video import Encoder, open_video
+from rtsr.sinks.video import open_video
 from rtsr.sources.pattern import open_pattern
 
 TARGET = 1.35

@@ -14,8 +14,9 @@ from rtsr.frame import Frame
 from rtsr.jobs.encode import EncodeJob, open_encode
 from rtsr.models import find_model
 from rtsr.pipeline import Pipeline
+from rtsr.sinks.encoder import Encoder
 from rtsr.sinks.tone import Tone
-from rtsr.sinks.video import Encoder, open_video
+from rtsr.sinks.video import open_video
 from rtsr.sources import open_source
 from rtsr.swscale import RgbScaler
 from rtsr.upscalers import open_upscaler

@@ -146,8 +146,9 @@ def _named(name: str) -> Literal["auto", "openvino", "bicubic"]:
 
 def _encoders() -> Iterator[Finding]:
     """Each encoder encodes three small frames, with sound."""
+    from rtsr.sinks.encoder import Encoder
     from rtsr.sinks.tone import Tone
-    from rtsr.sinks.video import Encoder, open_video
+    from rtsr.sinks.video import open_video
 
     source = open_pattern("pattern:64x64?seconds=1")
     frames = list(islice(source.frames(), 3))

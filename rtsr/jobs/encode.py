@@ -19,9 +19,10 @@ from rtsr.pipeline import Pipeline
 from rtsr.sinks import upscaled_info
 from rtsr.sinks.companion import Companion
 from rtsr.sinks.copy import open_copy
+from rtsr.sinks.encoder import Encoder
 from rtsr.sinks.null import NullSink
 from rtsr.sinks.tone import Tone
-from rtsr.sinks.video import Encoder, VideoSink, open_video
+from rtsr.sinks.video import VideoSink, open_video
 from rtsr.stages import Sink, Source, Upscaler
 
 log = logging.getLogger(__name__)

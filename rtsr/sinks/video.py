@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 from array import array
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,31 +14,14 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from rtsr.color import Siting
 from rtsr.errors import ResourceError, RtsrError, UsageError
 from rtsr.frame import Frame, StreamInfo
-from rtsr.planes import fill_plane
 from rtsr.sinks.companion import Companion
 from rtsr.sinks.copy import open_output
+from rtsr.sinks.encoder import Encoder, add_video, picture_for
 
 log = logging.getLogger(__name__)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_SITINGS_OF_AV1 = (Siting.UNSPECIFIED, Siting.LEFT, Siting.TOP_LEFT)
-_QUIET = {"libx265": {"x265-params": "log-level=error"}}
-
-
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """How the video is encoded; None leaves it to the encoder."""
-
-    codec: str
-    crf: float | None = None
-    preset: str | None = None
-
-    def options(self) -> dict[str, str]:
-        """As libavcodec's options."""
-        named = {"crf": None if self.crf is None else f"{self.crf:g}", "preset": self.preset}
-        return {name: value for name, value in named.items() if value is not None}
 
 
 def open_video(path: str, info: StreamInfo, encoder: Encoder, companion: Companion) -> VideoSink:
@@ -62,7 +43,7 @@ def open_video(path: str, info: StreamInfo, encoder: Encoder, companion: Compani
         companion.close()
         raise _cannot_write(path, error) from error
     try:
-        stream = _add_stream(container, info, encoder)
+        stream = add_video(container, info, encoder)
         companion.add_to(container, stream)
         _write_header(container, encoder, info)
     except BaseException:
@@ -71,41 +52,6 @@ def open_video(path: str, info: StreamInfo, encoder: Encoder, companion: Compani
         Path(path).unlink()
         raise
     return VideoSink(container, stream, companion, round(companion.shift_s / info.time_base))
-
-
-def _add_stream(container: OutputContainer, info: StreamInfo, encoder: Encoder) -> VideoStream:
-    options = encoder.options() | _QUIET.get(encoder.codec, {}) | {"chroma_sample_location": info.color.siting.value}
-    os.environ.setdefault("SVT_LOG", "1")  # noqa: TID251 - libsvtav1's one way not to write to stderr: errors only
-    if encoder.codec == "libsvtav1" and info.color.siting not in _SITINGS_OF_AV1:
-        log.warning("AV1 has no word for %s chroma siting: its tag is lost", info.color.siting.value)
-    try:
-        stream = container.add_stream(encoder.codec, rate=info.rate_fps or 25, options=options)
-    except ValueError as error:
-        raise UsageError(
-            f"{container.format.name} cannot hold video of {encoder.codec}",
-            mend="write to an .mkv file instead",
-        ) from error
-    if not isinstance(stream, VideoStream):
-        raise UsageError(f"{encoder.codec} is no video encoder", mend="take -c:v libx264")
-    stream.width, stream.height = even(info.width), even(info.height)
-    if (stream.width, stream.height) != (info.width, info.height):
-        log.info(
-            "4:2:0 video has even sides: %dx%d is padded to %dx%d by repeating its last column or row",
-            *(info.width, info.height, stream.width, stream.height),
-        )
-    stream.pix_fmt = "yuv420p"
-    context = stream.codec_context
-    context.time_base = info.time_base
-    context.thread_type = "FRAME"  # libavcodec's default, slices, costs x264 a tenth of its speed
-    context.flags |= av.codec.context.Flags.frame_duration  # else the last frame lasts as long as the one before
-    context.colorspace, context.color_range = info.color.matrix, int(info.color.range)
-    context.color_primaries, context.color_trc = info.color.primaries, info.color.transfer
-    if info.sar:
-        context.sample_aspect_ratio = info.sar
-    if info.display_matrix is not None:
-        stream.set_display_matrix(info.display_matrix)
-    stream.time_base = info.time_base
-    return stream
 
 
 def _write_header(container: OutputContainer, encoder: Encoder, info: StreamInfo) -> None:
@@ -140,11 +86,6 @@ def _discard(container: OutputContainer) -> None:
         log.debug("closing %s failed too", container.name)
 
 
-def even(side: int) -> int:
-    """The side that 4:2:0 codecs ask for."""
-    return side + side % 2
-
-
 class VideoSink:
     """One media file being written; see `open_video`."""
 
@@ -162,13 +103,9 @@ class VideoSink:
 
     def write(self, frame: Frame) -> None:
         """See `Sink`."""
-        picture = av.VideoFrame(self._stream.width, self._stream.height, "yuv420p")
-        for plane, pixels in zip(picture.planes, (frame.y, frame.u, frame.v), strict=True):
-            fill_plane(plane, pixels)
-        picture.pts, picture.time_base = frame.pts - self._shift, frame.time_base
-        picture.duration = frame.duration
+        picture = picture_for(self._stream, frame, self._shift)
         self._mux(self._encode(picture))
-        self.pts.append(picture.pts)
+        self.pts.append(frame.pts - self._shift)
 
     def finish(self) -> None:
         """See `Sink`."""

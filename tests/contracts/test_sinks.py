@@ -9,9 +9,10 @@ from pathlib import Path
 import av
 import pytest
 
+from rtsr.sinks.encoder import Encoder
 from rtsr.sinks.null import NullSink
 from rtsr.sinks.tone import Tone
-from rtsr.sinks.video import Encoder, open_video
+from rtsr.sinks.video import open_video
 from rtsr.stages import Sink
 from tests.conftest import make_frame, make_info
 
