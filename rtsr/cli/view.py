@@ -17,10 +17,11 @@ def run(options: View) -> int:
     """
     from rtsr.viewer.display import require_display
 
-    require_display(options)
-    from rtsr.viewer.app import open_viewer
+    with require_display(options):
+        from rtsr.viewer.app import open_viewer
 
-    with closing(open_viewer(options)) as viewer, stop_on_signal(viewer.stop):
+        opened = open_viewer(options)
+    with closing(opened) as viewer, stop_on_signal(viewer.stop):
         click.echo(viewer.run())
     return EXIT_INTERRUPTED if viewer.interrupted else 0
 

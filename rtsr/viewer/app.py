@@ -27,7 +27,7 @@ _SHARE_OF_SCREEN = 0.9
 
 
 def open_viewer(options: View) -> "HeadlessViewer | WindowViewer":
-    """Open application, source and model; `run` shows them. Ask `rtsr.viewer.display.require_display` before.
+    """Open application, source and model; `run` shows them. Call it inside `rtsr.viewer.display.require_display`.
 
     Raises:
         RtsrError: the source, the model or the painter cannot be had.

@@ -5,6 +5,8 @@ Qt is not imported at the top: this is also the place that says what is missing 
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rtsr.config import View
@@ -17,8 +19,12 @@ _DEBIAN = (
 _HEADLESS = "without a display, render off screen: --headless-frames 60 --screenshot out.png"
 
 
-def require_display(options: View) -> None:
-    """Refuse what Qt would abort at.
+@contextmanager
+def require_display(options: View) -> Iterator[None]:
+    """Refuse what Qt would abort at; make Qt's application while inside.
+
+    Why inside: an X server begins anew when its last client leaves, and sends away who knocks meanwhile. On a bare one
+    (a kiosk's, Xvfb) the question whether it answers would itself be that last client.
 
     Raises:
         BackendError: a system library that Qt needs is missing.
@@ -37,17 +43,19 @@ def require_display(options: View) -> None:
     except ImportError as error:
         raise BackendError(f"Qt cannot be loaded ({error})", mend=f"apt-get install {_DEBIAN}") from error
     asked = qEnvironmentVariable("QT_QPA_PLATFORM")
-    if options.headless_frames is not None or not sys.platform.startswith("linux") or asked not in ("", "xcb"):
-        return
-    if qEnvironmentVariable("WAYLAND_DISPLAY") and not asked:
+    windowless = options.headless_frames is not None or asked not in ("", "xcb")
+    if windowless or not sys.platform.startswith("linux") or (qEnvironmentVariable("WAYLAND_DISPLAY") and not asked):
+        yield
         return
     display = qEnvironmentVariable("DISPLAY")
     if not display:
         raise UsageError("there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)", mend=_HEADLESS)
-    _require_xcb(display)
+    with _connected(display):
+        yield
 
 
-def _require_xcb(display: str) -> None:
+@contextmanager
+def _connected(display: str) -> Iterator[None]:
     from PyQt6.QtCore import QLibraryInfo
 
     plugin = Path(QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath), "platforms", "libqxcb.so")
@@ -62,7 +70,9 @@ def _require_xcb(display: str) -> None:
     xcb.xcb_connect.restype = ctypes.c_void_p
     xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
     connection = xcb.xcb_connect(None, None)
-    failed = xcb.xcb_connection_has_error(connection)
-    xcb.xcb_disconnect(connection)
-    if failed:
-        raise UsageError(f"the display {display} does not answer", mend=f"check DISPLAY; {_HEADLESS}")
+    try:
+        if xcb.xcb_connection_has_error(connection):
+            raise UsageError(f"the display {display} does not answer", mend=f"check DISPLAY; {_HEADLESS}")
+        yield
+    finally:
+        xcb.xcb_disconnect(connection)

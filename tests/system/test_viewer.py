@@ -42,14 +42,14 @@ def pixels(path: Path) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"))
 
 
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
+@contextmanager
+def x_server(*options: str) -> Iterator[str]:
     """An X server of our own."""
     missing = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
     if missing:
         pytest.skip(f"{' and '.join(missing)} not installed")
     reader, writer = os.pipe()
-    arguments = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+    arguments = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp", *options]
     server = subprocess.Popen(arguments, pass_fds=[writer], stderr=subprocess.DEVNULL)
     os.close(writer)
     with os.fdopen(reader) as said:
@@ -61,6 +61,12 @@ def display() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    with x_server() as name:
+        yield name
 
 
 class Window:
@@ -323,7 +329,10 @@ def test_no_thread_timer_window_or_handle_outlives_a_run(tmp_path: Path) -> None
     assert after == before
 
 
-def test_a_source_that_fails_ends_the_window_with_its_error(display: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options", [(), ("-terminate",)], ids=["a server that stays", "one that ends when nobody is there"]
+)
+def test_a_source_that_fails_ends_the_window_with_its_error(tmp_path: Path, options: tuple[str, ...]) -> None:
     script = (
         "from rtsr.sources import pattern\n"
         "from rtsr.errors import SourceError\n"
@@ -337,10 +346,11 @@ def test_a_source_that_fails_ends_the_window_with_its_error(display: str, tmp_pa
         "from rtsr.cli import main\n"
         f"raise SystemExit(main(['view', {PATTERN!r}, '--backend', 'bicubic']))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=environment(DISPLAY=display), cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    with x_server(*options) as display:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env=environment(DISPLAY=display), cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
     assert done.returncode == 3, done.stderr
     assert "the cable was pulled" in done.stderr
     assert "Traceback" not in done.stderr
