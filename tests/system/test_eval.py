@@ -117,6 +117,20 @@ def test_several_folders_and_scales_and_their_figure(pictures: Path, tmp_path: P
         assert len(np.unique(np.asarray(one.convert("RGB")).reshape(-1, 3), axis=0)) > 100
 
 
+def test_what_cleans_degraded_pictures_stretches_no_axis(
+    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    lines = report([pictures], "esr-tm-k5c2,realesr-compact", [2])
+    plot(lines, tmp_path / "all.png")
+    assert "realesr-compact is not drawn" in caplog.text
+    plot([line for line in lines if line.quality.model != "realesr-compact"], tmp_path / "others.png")
+    assert (tmp_path / "all.png").read_bytes() == (tmp_path / "others.png").read_bytes()
+    caplog.clear()
+    plot([line for line in lines if line.quality.model != "esr-tm-k5c2"], tmp_path / "alone.png")
+    assert not caplog.text
+
+
 def test_the_command_takes_several_of_both(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(pictures)
     assert main(["eval", folder, folder, "--models", "bicubic", "--scale", "2,4", "--format", "json"]) == 0
