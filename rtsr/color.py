@@ -32,7 +32,7 @@ class Range(IntEnum):
 
 
 class Siting(Enum):
-    """Where a 4:2:0 chroma sample lies, by FFmpeg's names."""
+    """Where a subsampled chroma sample lies, by FFmpeg's names."""
 
     UNSPECIFIED = "unspecified"
     LEFT = "left"
@@ -47,10 +47,15 @@ class Siting(Enum):
 
     @property
     def offset_xy(self) -> tuple[float, float]:
-        """Distance of the chroma sample from the middle of its 2x2 luma block, in luma samples."""
-        x = -0.5 if self in _ON_LEFT_COLUMN else 0.0
-        y = -0.5 if self in (Siting.TOP_LEFT, Siting.TOP) else 0.0
-        return x, 0.5 if self in (Siting.BOTTOM_LEFT, Siting.BOTTOM) else y
+        """Distance of a 4:2:0 chroma sample from the middle of its 2x2 luma block, in luma samples."""
+        return self.offset_in((2, 2))
+
+    def offset_in(self, block_wh: tuple[int, int]) -> tuple[float, float]:
+        """The same in a block of other sides: 2, 1 of 4:2:2 has left or centre only, 1, 1 of 4:4:4 has no choice."""
+        across, down = ((side - 1) / 2 for side in block_wh)
+        x = -across if self in _ON_LEFT_COLUMN else 0.0
+        y = -down if self in (Siting.TOP_LEFT, Siting.TOP) else 0.0
+        return x, down if self in (Siting.BOTTOM_LEFT, Siting.BOTTOM) else y
 
 
 _ON_LEFT_COLUMN = (Siting.UNSPECIFIED, Siting.LEFT, Siting.TOP_LEFT, Siting.BOTTOM_LEFT)
@@ -80,20 +85,24 @@ class Color:
         )
 
 
-def rgb_from_ycbcr(color: Color) -> tuple[tuple[tuple[float, float, float], ...], tuple[float, float, float]]:
-    """The 3x3 matrix M and offset o with RGB = M (YCbCr - o), all values 0..1 (H.273 equations, 8 bit).
+def rgb_from_ycbcr(
+    color: Color, bits: int = 8
+) -> tuple[tuple[tuple[float, float, float], ...], tuple[float, float, float]]:
+    """The 3x3 matrix M and offset o with RGB = M (YCbCr - o), all values 0..1 (H.273 equations).
 
     Args:
         color: with matrix and range known, see `Color.for_display`.
+        bits: of the code values, whose largest is the 1.
     """
     kr, kb = _KR_KB[color.matrix]
     kg = 1.0 - kr - kb
     limited = color.range is not Range.FULL
-    y = 255 / 219 if limited else 1.0
-    c = 255 / 224 if limited else 1.0
+    peak, unit = (1 << bits) - 1, 1 << (bits - 8)
+    y = peak / (219 * unit) if limited else 1.0
+    c = peak / (224 * unit) if limited else 1.0
     matrix = (
         (y, 0.0, c * 2 * (1 - kr)),
         (y, -c * 2 * (1 - kb) * kb / kg, -c * 2 * (1 - kr) * kr / kg),
         (y, c * 2 * (1 - kb), 0.0),
     )
-    return matrix, (16 / 255 if limited else 0.0, 128 / 255, 128 / 255)
+    return matrix, (16 * unit / peak if limited else 0.0, 128 * unit / peak, 128 * unit / peak)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from rtsr.color import SMPTE170M, Color, Range
 from rtsr.errors import SourceError
 from rtsr.frame import Frame, StreamInfo
-from rtsr.sources import open_source
-from rtsr.sources.file import first_video, open_container
+from rtsr.sources.eight_bit import open_eight_bit
+from rtsr.sources.opening import first_video, open_container
 from training.data import PICTURES, VIDEOS, read_picture
 from training.degrade.video import clip_of
 
@@ -89,9 +89,9 @@ def bits_per_pixel(path: Path) -> float:
 
 
 def open_clip(path: Path) -> Source:
-    """The frames of a clip. Raises SourceError as `open_source` and `read_picture` do."""
+    """The frames of a clip. Raises SourceError as `open_eight_bit` and `read_picture` do."""
     pictures = pictures_in(path)
-    return PictureClip(path, pictures) if pictures else open_source(str(path))
+    return PictureClip(path, pictures) if pictures else open_eight_bit(str(path))
 
 
 def length_s(path: Path, info: StreamInfo) -> Fraction:

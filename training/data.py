@@ -203,7 +203,7 @@ def _pictures(path: Path) -> Iterator[NDArray[np.uint8]]:
         size_wh = info.width, info.height
         step_s = max(_LEAST_STEP_S, (info.duration_s or Fraction(0)) / _FRAMES)
         first_s, seen = None, -1
-        scaler = RgbScaler(size_wh, size_wh, info.color.for_display(info.height))
+        scaler = RgbScaler(size_wh, size_wh, info.color.for_display(info.height), info.layout)
         for frame in source.frames():
             first_s = frame.time_s if first_s is None else first_s
             slot = int((frame.time_s - first_s) / step_s)

@@ -1,7 +1,6 @@
 """Shots out of a user's clip: a few consecutive frames each, of one scene, one part of the picture.
 
-Of a long clip only what is wanted is decoded. Marks of interlacing are looked for in the pictures themselves: flags say
-what a muxer believed.
+Of a long clip only what is wanted is decoded.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
-    from numpy.typing import NDArray
 
     from rtsr.frame import Frame, Plane, StreamInfo
     from rtsr.stages import Source
@@ -35,12 +33,6 @@ _LOOK = 2
 """Frames that are looked at for each one of a shot, to find sharp ones with no cut in between."""
 _WALK_S = 10
 """What lies between is decoded, not skipped, when it is less: key frames are seldom nearer."""
-_COMBED = 1.04
-"""FFmpeg's threshold, see `combs`."""
-_COMB_SIDE_PX = 640
-_COMBED_PART = 0.2
-"""Of the frames that are looked at. Film made television by fields has two in five; of 9 progressive clips none has
-more than one in ninety. What stands still shows no combs, and has none to teach."""
 _LIMITED = ((219.0, 0.0, 16.0), (224.0, 128.0, 128.0), (224.0, 128.0, 128.0))
 """Of Y, Cb and Cr: levels of limited range, and the zero in full and in limited range."""
 Square = tuple[slice, slice]
@@ -94,20 +86,18 @@ def read_shots(path: Path, look: Look, random: torch.Generator) -> list[Shot]:
         fits = info.height * info.width // (sides[0] * sides[1])
         places = _places(path, info, look, end_s)
         shots: list[Shot] = []
-        marks = np.zeros(2, np.int64)
         windows = _windows(source, [place_s for place_s, _ in places], look.frames * _LOOK)
         for (place_s, wanted), frames in zip(places, windows, strict=True):
             held_out = place_s >= border_s
             inside = [one for one in frames if held_out or one.time_s - info.start_s < border_s]
             scenes = _scenes(inside)
-            for scene in scenes:
-                marks += combs([_middle(frame.y) for frame in scene])
             for _ in range(min(wanted, fits)):
                 square = _square(info, sides, random)
                 if found := _sharpest(scenes, square, look.frames):
                     some, values = found
                     shots.append(Shot(_cut_out(some, square), values, held_out))
-        _refuse_bad(path, source, marks)
+        if source.losses:
+            raise SourceError(f"{path}: {source.losses[0]}", mend="copy or record it again")
     parts = {shot.held_out for shot in shots}
     if len(parts) < 2:
         where = "any part" if not parts else "its last part" if False in parts else "all but its last part"
@@ -126,24 +116,6 @@ def sharpness(y: Plane) -> float:
     levels = y.astype(np.int16)
     middle = 4 * levels[1:-1, 1:-1]
     return float((middle - levels[:-2, 1:-1] - levels[2:, 1:-1] - levels[1:-1, :-2] - levels[1:-1, 2:]).var())
-
-
-def combs(lumas: Sequence[Plane]) -> NDArray[np.int64]:
-    """How many of some consecutive (H, W) uint8 look interlaced, and how many were looked at: all but two.
-
-    The measure and threshold of FFmpeg's `idet` filter, on luma: the lines between those of one field fit to the frame
-    before and to the one after equally well, unless these lines were taken nearer to one of them.
-    """
-    combed = looked = 0
-    planes = [luma.astype(np.int16) for luma in lumas]
-    for before, now, after in zip(planes, planes[1:], planes[2:], strict=False):
-        around = now[:-2] + now[2:]
-        last, following = (np.abs(around - 2 * plane[1:-1]).sum(1, dtype=np.int64) for plane in (before, after))
-        top = last[1::2].sum() + following[::2].sum()
-        bottom = last[::2].sum() + following[1::2].sum()
-        looked += 1
-        combed += max(top, bottom) > _COMBED * min(top, bottom)
-    return np.array((combed, looked))
 
 
 def _places(path: Path, info: StreamInfo, look: Look, end_s: Fraction) -> list[tuple[Fraction, int]]:
@@ -235,20 +207,3 @@ def _square(info: StreamInfo, sides: Sequence[int], random: torch.Generator) -> 
         for whole, side in zip((info.height, info.width), sides, strict=True)
     )
     return slice(top, top + sides[0]), slice(left, left + sides[1])
-
-
-def _middle(y: Plane) -> Plane:
-    """What is looked at for combs: much more than a shot, since in a small piece noise looks like them."""
-    top, left = (max(side - _COMB_SIDE_PX, 0) // 4 * 2 for side in y.shape)
-    return y[top : top + _COMB_SIDE_PX, left : left + _COMB_SIDE_PX]
-
-
-def _refuse_bad(path: Path, source: Source, marks: NDArray[np.int64]) -> None:
-    combed, looked = (int(mark) for mark in marks)
-    if combed > 1 and combed > _COMBED_PART * looked:
-        raise SourceError(
-            f"{path} is interlaced, whatever it says: {combed} of {looked} frames that were looked at have combs",
-            mend=f"deinterlace first: ffmpeg -i {path} -c:v libx264 -crf 12 -vf bwdif progressive.mkv",
-        )
-    if source.losses:
-        raise SourceError(f"{path}: {source.losses[0]}", mend="copy or record it again")

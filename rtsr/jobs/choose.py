@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from rtsr.config import AUTO, HOLDS, RULES, USUAL, Image, Job, Network, Quality, Rule, Upscale
+from rtsr.config import AUTO, HOLDS, RULES, USUAL, Encoding, Image, Job, Network, Quality, Rule, Upscale
 from rtsr.errors import BackendError, UsageError
 from rtsr.frame import StreamInfo
 from rtsr.jobs.bench import BASELINE
 from rtsr.jobs.ladder import Rung, climb, shipped_networks
+from rtsr.jobs.sizing import plain_scale, sized
 from rtsr.models import MODELS, Content
 
 log = logging.getLogger(__name__)
@@ -119,11 +120,28 @@ def _cost(rung: Rung, need: Need) -> str:
 
 
 def settler(options: Upscale, job: Job) -> Upscale | Callable[[StreamInfo], Upscale]:
-    """`options` as they are where they name a model; else what chooses one, once the source is known, and logs why.
+    """`options` as they are where they name model and scale; else what decides, once the source is known, and logs why.
 
     Asked again for the same source, it gives the same. Raises UsageError when there is nothing to choose from; what it
     gives raises BackendError when a named backend would have to give way to bicubic.
     """
+    if isinstance(options, Encoding):
+        scale = plain_scale(options)
+        if scale is None:
+            return _sized(options, job)
+        options = replace(options, scale=scale)
+    return _settler(options, job)
+
+
+def _sized(options: Encoding, job: Job) -> Callable[[StreamInfo], Upscale]:
+    def settle(info: StreamInfo) -> Upscale:
+        settled = _settler(sized(options, info), job)
+        return settled if isinstance(settled, Upscale) else settled(info)
+
+    return settle
+
+
+def _settler(options: Upscale, job: Job) -> Upscale | Callable[[StreamInfo], Upscale]:
     if options.model != AUTO:
         return options
     _refuse_impossible(options)
@@ -173,13 +191,14 @@ def _need_of(options: Network, job: Job, info: StreamInfo) -> Need:
         if job == "view":
             return f"{told} every {frame_ms:.1f} ms"
         if info.frame_count:
-            return f"{told}, {info.frame_count} frames in about {_span(info.frame_count * ms / 1e3)} beside the encoder"
-        return f"{told}, about {_span(ms / frame_ms)} for a second of video beside the encoder"
+            return f"{told}, {info.frame_count} frames in about {span(info.frame_count * ms / 1e3)} beside the encoder"
+        return f"{told}, about {span(ms / frame_ms)} for a second of video beside the encoder"
 
     return Need(job, options.quality or USUAL[job], _contents(options, lossy=info.lossy), frame_ms, forecast)
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A time in words: `2.5 s`, `14 min`, `3.1 h`."""
     if seconds < 120:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -14,7 +14,8 @@ from rtsr.jobs.eval_report import parse_scales
 from rtsr.jobs.evaluate import BASELINE
 from rtsr.models import find_model
 from rtsr.sinks.roundtrip import CODECS, check_codec
-from rtsr.sources import kind_of, open_source
+from rtsr.sources import kind_of
+from rtsr.sources.eight_bit import open_eight_bit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +142,7 @@ def _looked_at(uri: str, scale: int, most: int) -> int:
     """How many frames of a clip will be measured, about. Raises SourceError where it is not fit for that."""
     if kind_of(uri) == "camera":
         raise SourceError(f"{uri} is live, and clips are measured", mend="record it first: rtsr encode")
-    with closing(open_source(uri)) as source:
+    with closing(open_eight_bit(uri)) as source:
         info = source.info
         if info.live:
             raise SourceError(f"{uri} is live, and clips are measured", mend="leave live=yes away")

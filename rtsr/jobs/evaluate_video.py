@@ -256,7 +256,7 @@ def _read_master(name: str, uri: str, scale: int, most: int, path: Path) -> _Mas
                 write_luma(file, y)
                 meter.add(y)
                 half = [plane[: height // 2, : width // 2] for plane in (frame.u, frame.v)]
-                y, u, v = (bicubic_downscale(plane, scale) for plane in (y, *half))
+                y, u, v = (bicubic_downscale(plane.astype(np.uint8, copy=False), scale) for plane in (y, *half))
                 low.append(Frame(y, u, v, len(low), 1 / rate_fps, info.color, 1))
         for loss in source.losses:
             log.warning("%s: %s", name, loss)

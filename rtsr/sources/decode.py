@@ -1,12 +1,10 @@
-"""From PyAV's types to ours: the tags of a stream, the planes of a picture."""
+"""From PyAV's types to ours: the colour tags of a stream, the frame of a picture, and what is refused."""
 
 from __future__ import annotations
 
 import itertools
 import re
-import struct
 from fractions import Fraction
-from typing import Any
 
 import av
 import av.logging
@@ -14,31 +12,27 @@ from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from rtsr import y4m
 from rtsr.color import Color, Range, Siting
+from rtsr.demux import open_media
 from rtsr.errors import SourceError
-from rtsr.frame import Frame, Plane, chroma_shape
-from rtsr.planes import plane_view
+from rtsr.frame import Frame
+from rtsr.planes import FORMS, planes_of
 
-SUPPORTED = ("yuv420p", "yuvj420p")
-
-
-def planes_of(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane]:
-    """Views of the decoder's buffers; they keep the picture alive and are read-only by contract."""
-    half_height, half_width = chroma_shape(picture.width, picture.height)
-    y, u, v = picture.planes
-    half = half_width, half_height
-    return plane_view(y), plane_view(u, *half), plane_view(v, *half)
+_FULL_BY_NAME = frozenset(name for name in FORMS if name.startswith("yuvj"))
 
 
-def color_of(path: str, stream: VideoStream) -> Color:
-    """The colour tags of the video stream of `path` that has been opened."""
+def color_of(path: str | None, stream: VideoStream) -> Color:
+    """The colour tags of the video stream of `path` that has been opened; None: of a pipe, not to be read again."""
     context = stream.codec_context
     return Color(
         matrix=int(context.colorspace),
         transfer=int(context.color_trc),
         primaries=int(context.color_primaries),
-        range=Range.FULL if context.pix_fmt == "yuvj420p" else Range(int(context.color_range)),
-        siting=_siting_of(path, stream.index, stream.codec_context.name),
+        range=Range.FULL if context.pix_fmt in _FULL_BY_NAME else Range(int(context.color_range)),
+        siting=_SITING_OF_CODEC.get(context.name, Siting.UNSPECIFIED)
+        if path is None
+        else _siting_of(path, stream.index, context.name),
     )
 
 
@@ -46,12 +40,14 @@ def _siting_of(path: str, index: int, codec: str) -> Siting:
     """Where the bitstream says chroma lies, else where the codec's standard says it does.
 
     PyAV has no accessor for it; libavcodec's `trace_headers` filter spells out what the sequence headers hold. It
-    reads the file once more, up to its third packet.
+    reads the file once more, up to its third packet. Of a y4m file its first line tells.
     """
+    if codec == "rawvideo" and (header := y4m.header_of_file(path)) is not None:
+        return header.siting
     level = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
-        with av.logging.Capture() as logs, av.open(path, metadata_errors="replace") as container:
+        with av.logging.Capture() as logs, open_media(path) as container:
             stream = container.streams[index]
             trace = BitStreamFilterContext("trace_headers", stream)
             for packet in itertools.islice(container.demux(stream), 3):
@@ -76,17 +72,11 @@ _SITING_OF_AV1 = (Siting.UNSPECIFIED, Siting.LEFT, Siting.TOP_LEFT, Siting.UNSPE
 """By chroma_sample_position, AV1 section 6.4.2."""
 
 
-def display_matrix_of(picture: av.VideoFrame) -> tuple[int, ...] | None:
-    """9 integers of ISO 14496-12's matrix, 16.16 and 2.30 fixed point; None where there is none."""
-    side: Any = picture.side_data.get("DISPLAYMATRIX")
-    return None if side is None else struct.unpack("=9i", bytes(side))
-
-
 def refuse_unsupported(path: str, stream: VideoStream, picture: av.VideoFrame) -> None:
     """Say what this version does not upscale, before any work is done.
 
     Raises:
-        SourceError: not progressive 8-bit 4:2:0.
+        SourceError: not YCbCr without alpha.
     """
     name = picture.format.name
     if stream.metadata.get("alpha_mode") == "1":  # VP8 and VP9 in WebM: the decoder leaves it out without a word
@@ -94,16 +84,10 @@ def refuse_unsupported(path: str, stream: VideoStream, picture: av.VideoFrame) -
             f"{path} holds video with alpha, and this version upscales pictures without",
             mend=f"drop it first: ffmpeg -i {path} -map 0 -c copy -c:v libx264 -crf 12 -pix_fmt yuv420p opaque.mkv",
         )
-    if name not in SUPPORTED:
+    if name not in FORMS:
         raise SourceError(
-            f"{path} holds {_in_words(picture)} video ({name}), and this version upscales 8-bit 4:2:0",
-            mend=f"convert first, which loses that: ffmpeg -i {path} -map 0 -c copy -c:v libx264 -crf 12 "
-            "-pix_fmt yuv420p eight-bit.mkv",
-        )
-    if picture.interlaced_frame:
-        raise SourceError(
-            f"{path} is interlaced, and upscaling would set its combs in stone",
-            mend=f"deinterlace first: ffmpeg -i {path} -map 0 -c copy -c:v libx264 -crf 12 -vf bwdif progressive.mkv",
+            f"{path} holds {_in_words(picture)} video ({name}), and this version upscales YCbCr without alpha",
+            mend=f"convert first: ffmpeg -i {path} -map 0 -c copy -c:v ffv1 -pix_fmt {_nearest(picture)} ycbcr.mkv",
         )
 
 
@@ -114,11 +98,19 @@ def _in_words(picture: av.VideoFrame) -> str:
         return f"{bits}-bit RGB"
     if any(component.is_alpha for component in form.components):
         return f"{bits}-bit with alpha"
+    return f"{bits}-bit {'grey' if len(form.components) < 3 else 'YCbCr'}"
+
+
+def _nearest(picture: av.VideoFrame) -> str:
+    """The supported format that holds most of a picture: RGB needs two more bits to come back unchanged."""
+    form = picture.format
+    if form.is_rgb:
+        return "yuv444p10le" if max(component.bits for component in form.components) <= 8 else "yuv444p16le"
+    bits = max(component.bits for component in form.components)
     if len(form.components) < 3:
-        return f"{bits}-bit grey"
-    across, down = form.chroma_width(8), form.chroma_height(8)
-    sampling = {(8, 8): "4:4:4", (4, 8): "4:2:2", (4, 4): "4:2:0", (2, 8): "4:1:1"}.get((across, down), "subsampled")
-    return f"{bits}-bit {sampling}"
+        return "yuv420p" if bits == 8 else f"yuv420p{bits}le"
+    named = form.name.replace("yuva", "yuv")
+    return named if named in FORMS else "yuv444p"
 
 
 def frame_from(  # noqa: PLR0913 - the fields of one Frame
@@ -127,4 +119,5 @@ def frame_from(  # noqa: PLR0913 - the fields of one Frame
     """Our value for a decoded picture; its planes are views of PyAV's."""
     y, u, v = planes_of(picture)
     duration = int(picture.duration or 0)
-    return Frame(y, u, v, pts, time_base, color, duration, captured_s, epoch)
+    layout = FORMS[picture.format.name].layout
+    return Frame(y, u, v, pts, time_base, color, duration, captured_s, epoch, layout=layout)

@@ -29,9 +29,10 @@ def _openvino(options: Upscale, info: StreamInfo) -> Upscaler:
     from rtsr.upscalers.luma import LumaUpscaler
 
     size = (info.width, info.height)
-    engine = openvino.open_engine(card, size, options.threads)
+    engine = openvino.open_engine(card, size, options.threads, info.layout)
     badge = Badge(card.label, card.scale, "OpenVINO", openvino.describe()[0], engine.precision, options.why)
-    return LumaUpscaler(engine, Resampler(size, card.scale, info.color.siting, options.threads), badge)
+    chroma = Resampler(size, card.scale, info.color.siting, options.threads, info.layout)
+    return LumaUpscaler(engine, chroma, badge)
 
 
 def _bicubic(options: Upscale, info: StreamInfo) -> Upscaler:
@@ -51,6 +52,15 @@ def open_upscaler(options: Upscale, info: StreamInfo) -> Upscaler:
         UsageError: there is no such model or scale, or no GAN form of it for the sharpness.
         BackendError: the named backend cannot run; `auto` takes the next one, and its badge says why.
     """
+    upscaler = _opened(options, info)
+    if options.size_wh in (None, upscaler.size_wh):
+        return upscaler
+    from rtsr.upscalers.resized import ResizedUpscaler
+
+    return ResizedUpscaler(upscaler, info, options.size_wh, options.threads)
+
+
+def _opened(options: Upscale, info: StreamInfo) -> Upscaler:
     card = _card(options)  # a wrong name is wrong on every backend
     if options.backend != "auto":
         return BACKENDS[options.backend](options, info)

@@ -11,14 +11,20 @@ class BicubicUpscaler:
     """No network; see `Upscaler`."""
 
     def __init__(self, info: StreamInfo, scale: int, threads: int, reason: str = "") -> None:
-        self._resampler = Resampler((info.width, info.height), scale, info.color.siting, threads)
+        self._resampler = Resampler((info.width, info.height), scale, info.color.siting, threads, info.layout)
         self._scale = scale
+        self._size_wh = info.width * scale, info.height * scale
         self._badge = Badge("bicubic", scale, "swscale", "CPU", reason=reason)
 
     @property
     def scale(self) -> int:
         """See `Upscaler`."""
         return self._scale
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """See `Upscaler`."""
+        return self._size_wh
 
     @property
     def badge(self) -> Badge:

@@ -19,6 +19,11 @@ class LumaUpscaler:
         return self._badge.scale
 
     @property
+    def size_wh(self) -> tuple[int, int]:
+        """See `Upscaler`."""
+        return self._chroma.size_wh
+
+    @property
     def badge(self) -> Badge:
         """See `Upscaler`."""
         return self._badge

@@ -1,4 +1,4 @@
-"""Networks on the CPU through OpenVINO: uint8 luma in and out, conversions inside the graph.
+"""Networks on the CPU through OpenVINO: integer luma in and out, conversions inside the graph.
 
 One-layer networks run in float32, deeper ones in bf16 where the CPU has it, which OpenVINO would take for all of them;
 why, and what it costs: docs/decisions/002-openvino-graph.md.
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from rtsr.errors import BackendError, UsageError
-from rtsr.frame import Plane
+from rtsr.frame import YUV420P, PixelLayout, Plane
 from rtsr.models import ModelCard, verified_onnx
 from rtsr.upscalers.openvino_blend import blended
-from rtsr.upscalers.openvino_columns import COLUMNS, pack_columns, unpack_columns
+from rtsr.upscalers.openvino_columns import COLUMNS, code_values, pack_columns, unpack_columns
 
 _Geometry = tuple[tuple[int, int], int, int]
 """Width and height of a picture, scale, columns that the graph takes at a time."""
@@ -27,13 +27,16 @@ _BRIGHT = frozenset({"espcn", "esr_cnn", "fsrcnn"})
 """Networks whose layers carry brightness itself, with no base around them: bf16 would round the picture."""
 
 
-def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "OpenVinoEngine":
+def open_engine(
+    card: ModelCard, size_wh: tuple[int, int], threads: int, layout: PixelLayout = YUV420P
+) -> "OpenVinoEngine":
     """Compile the network of `card` for pictures of one size.
 
     Args:
         card: which network; its file is checked against its sha256.
         size_wh: of the pictures that will come.
         threads: CPU threads; 0 = OpenVINO's choice, the physical cores.
+        layout: of the pictures; its depth counts.
 
     Raises:
         UsageError: the card is between two forms that are no forms of one network.
@@ -41,10 +44,11 @@ def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "Ope
     """
     width, height = size_wh
     model = _network(card)
-    packed = pack_columns(model, size_wh, card.scale)
+    packed = pack_columns(model, size_wh, card.scale, layout)
     columns = COLUMNS if packed is not None else 1
-    precision = EXACT if packed is not None or card.net in _BRIGHT else _fast_precision()
-    graph = packed if packed is not None else _with_bytes(model, size_wh)
+    exact = packed is not None or card.net in _BRIGHT or layout.bits > 8
+    precision = EXACT if exact else _fast_precision()
+    graph = packed if packed is not None else _with_code_values(model, size_wh, layout)
     try:
         request = _core().compile_model(graph, "CPU", _settings(threads, precision)).create_infer_request()
     except RuntimeError as error:
@@ -52,7 +56,7 @@ def open_engine(card: ModelCard, size_wh: tuple[int, int], threads: int) -> "Ope
             f"OpenVINO cannot compile {card.name} x{card.scale} for {width}x{height} ({error})",
             mend="use --backend bicubic, and report this with the output of `rtsr doctor`",
         ) from error
-    return OpenVinoEngine(request, (size_wh, card.scale, columns), precision)
+    return OpenVinoEngine(request, (size_wh, card.scale, columns), precision, layout)
 
 
 def open_reference(card: ModelCard) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -117,38 +121,35 @@ def _settings(threads: int, precision: str) -> dict[str, object]:
     return settings | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
 
 
-def _with_bytes(model: ov.Model, size_wh: tuple[int, int]) -> ov.Model:
-    """The float network with uint8 (1, 1, H, W) at both ends, rounded to nearest."""
+def _with_code_values(model: ov.Model, size_wh: tuple[int, int], layout: PixelLayout) -> ov.Model:
+    """The float network with samples of `layout`, (1, 1, H, W), at both ends, rounded to nearest."""
     model.reshape([1, 1, size_wh[1], size_wh[0]])
-    outer = ops.parameter([1, 1, size_wh[1], size_wh[0]], np.uint8, name="y")
-    scaled = ops.multiply(ops.convert(outer, "f32"), np.float32(1 / 255))
+    outer = ops.parameter([1, 1, size_wh[1], size_wh[0]], layout.dtype, name="y")
+    scaled = ops.multiply(ops.convert(outer, "f32"), np.float32(1 / layout.peak))
     for target in model.inputs[0].get_target_inputs():
         target.replace_source_output(scaled.output(0))
     made = model.outputs[0].get_node().input_value(0)
     shuffle = made.get_node()
     if shuffle.get_type_name() != "DepthToSpace":
-        return ov.Model([_levels(made)], [outer], model.friendly_name)
-    bytes_before = _levels(shuffle.input_value(0))  # the shuffle then moves a quarter of the memory
+        return ov.Model([code_values(made, layout)], [outer], model.friendly_name)
+    before = code_values(shuffle.input_value(0), layout)  # the shuffle then moves a quarter, or half, of the memory
     scale = shuffle.get_attributes()["block_size"]
-    packed = ov.Model([ops.depth_to_space(bytes_before, "depth_first", scale)], [outer], model.friendly_name)
+    packed = ov.Model([ops.depth_to_space(before, "depth_first", scale)], [outer], model.friendly_name)
     packed.validate_nodes_and_infer_types()
     return packed
-
-
-def _levels(luma: ov.Output) -> ov.Node:
-    """Float luma 0..1 to uint8, rounded to nearest."""
-    return ops.convert(ops.round(ops.clamp(ops.multiply(luma, np.float32(255)), 0.0, 255.0), "half_to_even"), "u8")
 
 
 class OpenVinoEngine:
     """One compiled network; see `LumaEngine`."""
 
-    def __init__(self, request: ov.InferRequest, geometry: "_Geometry", precision: str) -> None:
+    def __init__(
+        self, request: ov.InferRequest, geometry: "_Geometry", precision: str, layout: PixelLayout = YUV420P
+    ) -> None:
         (width, height), scale, columns = geometry
         self.precision = precision
         self._request: ov.InferRequest | None = request
         self._width, self._scale, self._columns = width, scale, columns
-        self._input = np.zeros((height, -(-width // columns) * columns), np.uint8)
+        self._input = np.zeros((height, -(-width // columns) * columns), layout.dtype)
         request.set_input_tensor(ov.Tensor(self._input[None, None], shared_memory=True))
 
     def run(self, y: Plane) -> Plane:
@@ -158,7 +159,7 @@ class OpenVinoEngine:
         self._input[:, : self._width] = y
         self._input[:, self._width :] = y[:, -1:]
         self._request.infer()
-        made: NDArray[np.uint8] = self._request.get_output_tensor().data
+        made: Plane = self._request.get_output_tensor().data
         if self._columns == 1:
             return np.array(made[0, 0])
         return unpack_columns(made, self._scale)[:, : self._width * self._scale]

@@ -13,21 +13,25 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from rtsr.frame import Plane
+from rtsr.frame import YUV420P, PixelLayout, Plane
 
 COLUMNS = 4
 
 
-def pack_columns(model: ov.Model, size_wh: tuple[int, int], scale: int) -> ov.Model | None:
-    """The uint8 network for one picture size, four columns at a time; None if `model` is not of the kind.
+def pack_columns(
+    model: ov.Model, size_wh: tuple[int, int], scale: int, layout: PixelLayout = YUV420P
+) -> ov.Model | None:
+    """The integer network for one picture size, four columns at a time; None if `model` is not of the kind.
 
     Args:
         model: float, (N, 1, H, W) 0..1 to (N, 1, S*H, S*W): Pad -> Convolution -> Split -> elementwise -> DepthToSpace.
         size_wh: picture size; the width is rounded up to a multiple of 4.
         scale: S.
+        layout: whose samples go in and come out.
 
     Returns:
-        (1, 1, H, 4*ceil(W/4)) uint8 to (1, H, ceil(W/4), S*4*S) uint8, for `unpack_columns`; `model` is used up.
+        (1, 1, H, 4*ceil(W/4)) to (1, H, ceil(W/4), S*4*S), both as `layout` says, for `unpack_columns`; `model` is
+        used up.
     """
     shuffle = model.outputs[0].get_node().input_value(0).get_node()
     convolutions = [node for node in model.get_ops() if node.get_type_name() == "Convolution"]
@@ -39,27 +43,32 @@ def pack_columns(model: ov.Model, size_wh: tuple[int, int], scale: int) -> ov.Mo
     if weight is None or weight.shape[1] != 1 or weight.shape[0] != len(planes) * scale**2:
         return None
     groups = -(-size_wh[0] // COLUMNS)
-    luma = ops.parameter([1, 1, size_wh[1], groups * COLUMNS], np.uint8, name="y")
+    luma = ops.parameter([1, 1, size_wh[1], groups * COLUMNS], layout.dtype, name="y")
     grouped = _grouped(luma, groups, size_wh[1], weight.shape[2])
-    for plane, filters in zip(planes, np.split(weight / np.float32(255), len(planes)), strict=True):
+    for plane, filters in zip(planes, np.split(weight / np.float32(layout.peak), len(planes)), strict=True):
         packed = ops.convolution(grouped, ops.constant(_packed(filters, scale)), [1, 1], [0, 0], [0, 0], [1, 1])
         for target in plane.get_target_inputs():
             target.replace_source_output(packed.output(0))
-    mixed = ops.multiply(shuffle.input_value(0), np.float32(255))
-    levels = ops.convert(ops.round(ops.clamp(mixed, 0.0, 255.0), "half_to_even"), "u8")
+    levels = code_values(shuffle.input_value(0), layout)
     packed_model = ov.Model([ops.transpose(levels, np.array([0, 2, 3, 1]))], [luma], model.friendly_name)
     packed_model.validate_nodes_and_infer_types()  # the elementwise nodes still hold the shapes of the plain graph
     return packed_model
 
 
-def unpack_columns(made: NDArray[np.uint8], scale: int) -> Plane:
-    """(1, H, W/4, S*4*S) uint8 of the packed network to a new picture (S*H, S*W)."""
+def code_values(luma: ov.Output, layout: PixelLayout) -> ov.Node:
+    """Float luma 0..1 to the code values of `layout`, rounded to nearest."""
+    spread = ops.clamp(ops.multiply(luma, np.float32(layout.peak)), 0.0, float(layout.peak))
+    return ops.convert(ops.round(spread, "half_to_even"), "u8" if layout.bits == 8 else "u16")
+
+
+def unpack_columns(made: Plane, scale: int) -> Plane:
+    """(1, H, W/4, S*4*S) of the packed network to a new picture (S*H, S*W)."""
     _, height, groups, _ = made.shape
-    run = np.dtype((np.void, COLUMNS * scale))  # neighbours in an output row, moved as one
+    run = np.dtype((np.void, COLUMNS * scale * made.itemsize))  # neighbours in an output row, moved as one
     rows = made.reshape(height, groups, scale, COLUMNS * scale).view(run)[..., 0]
     picture = np.empty((height, scale, groups), run)
     picture[...] = rows.transpose(0, 2, 1)
-    return picture.view(np.uint8).reshape(height * scale, groups * COLUMNS * scale)
+    return picture.view(made.dtype).reshape(height * scale, groups * COLUMNS * scale)
 
 
 def _constant(node: ov.Node) -> NDArray[np.float32] | None:
@@ -72,7 +81,7 @@ def _taps(kernel_size: int) -> int:
 
 
 def _grouped(luma: ov.Node, groups: int, height: int, kernel_size: int) -> ov.Node:
-    """(1, 1, H, W) uint8 to (1, 4, H + border, W/4 + taps - 1) float32, 0..255, borders repeated."""
+    """(1, 1, H, W) integer to (1, 4, H + border, W/4 + taps - 1) float32, code values, borders repeated."""
     reach, wide = kernel_size // 2, groups + _taps(kernel_size) - 1
     before, after = np.array([0, 0, reach, reach]), np.array([0, 0, reach, (wide - groups) * COLUMNS - reach])
     padded = ops.pad(luma, before, after, "edge")

@@ -17,7 +17,7 @@ from rtsr.config import View
 from rtsr.power import open_probe
 from rtsr.viewer.canvas import choose_painter
 from rtsr.viewer.headless import HeadlessViewer, qt_application, save_image, warn_without_fonts, window_wh
-from rtsr.viewer.player import Player
+from rtsr.viewer.player import OpenPipeline, Player
 from rtsr.viewer.scene import Scene
 from rtsr.viewer.stats import Stats
 from rtsr.viewer.window import Window
@@ -26,19 +26,23 @@ log = logging.getLogger(__name__)
 _SHARE_OF_SCREEN = 0.9
 
 
-def open_viewer(options: View) -> "HeadlessViewer | WindowViewer":
+def open_viewer(options: View, open_pipeline: OpenPipeline | None = None) -> "HeadlessViewer | WindowViewer":
     """Open application, source and model; `run` shows them. Call it inside `rtsr.viewer.display.require_display`.
+
+    Args:
+        options: what is shown, and how.
+        open_pipeline: for the window, what is shown instead of the source and the model of `options`.
 
     Raises:
         RtsrError: the source, the model or the painter cannot be had.
     """
-    return WindowViewer(options) if options.headless_frames is None else HeadlessViewer(options)
+    return WindowViewer(options, open_pipeline) if options.headless_frames is None else HeadlessViewer(options)
 
 
 class WindowViewer:
     """A window on one source."""
 
-    def __init__(self, options: View) -> None:
+    def __init__(self, options: View, open_pipeline: OpenPipeline | None = None) -> None:
         self._options = options
         self.interrupted = False
         self._application = qt_application()
@@ -48,7 +52,7 @@ class WindowViewer:
         self._probe = open_probe()
         self._scene = Scene(Stats(self._probe))
         self._scene.view = replace(self._scene.view, layout=options.layout)
-        self._player = Player(options, self._scene)
+        self._player = Player(options, self._scene, open_pipeline)
         self._window = Window(self._player, self._scene, painter)
         self._error: BaseException | None = None
         self._player.ended.connect(self._quit_on_error)

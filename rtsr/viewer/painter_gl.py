@@ -8,6 +8,7 @@ glTexImage2D without holding it, and Python's garbage collector then ends the pr
 import ctypes
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from PyQt6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter, QSurfaceFormat
@@ -33,7 +34,7 @@ from rtsr.viewer.scene import Scene
 from rtsr.viewer.shader import FRAGMENT, VERTEX
 
 _RENDERER, _TEXTURE_2D, _TEXTURE0 = 0x1F01, 0x0DE1, 0x84C0
-_RED, _R8, _UNSIGNED_BYTE = 0x1903, 0x8229, 0x1401
+_RED, _R8, _UNSIGNED_BYTE, _R16, _UNSIGNED_SHORT = 0x1903, 0x8229, 0x1401, 0x822A, 0x1403
 _UNPACK_ROW_LENGTH, _UNPACK_ALIGNMENT = 0x0CF2, 0x0CF5
 _MIN_FILTER, _MAG_FILTER, _NEAREST = 0x2801, 0x2800, 0x2600
 _SCISSOR_TEST, _BLEND, _DEPTH_TEST, _COLOR_BUFFER_BIT, _TRIANGLES = 0x0C11, 0x0BE2, 0x0B71, 0x4000, 4
@@ -204,7 +205,8 @@ class _Drawer:
 
     def _describe(self, frame: Frame, pane: Pane, turn: Turn, window_height: int) -> None:
         gl, box = self._gl, pane.picture
-        matrix, black = rgb_from_ycbcr(frame.color)
+        layout = frame.layout
+        matrix, black = rgb_from_ycbcr(frame.color, layout.bits)
         stored_w, stored_h = turn.stored_wh(box)
         wide = [min(_MOST_STRETCH, max(1.0, n / m)) for n, m in ((frame.width, stored_w), (frame.height, stored_h))]
         place = self._program.uniformLocation
@@ -213,7 +215,9 @@ class _Drawer:
         gl.glUniform4f(place("box"), box.x, window_height - box.y - box.height, box.width, box.height)
         gl.glUniform4f(place("turn"), *turn)
         gl.glUniform2f(place("luma_size"), frame.width, frame.height)
-        gl.glUniform2f(place("siting"), *frame.color.siting.offset_xy)
+        gl.glUniform2f(place("block"), *layout.block_wh)
+        gl.glUniform2f(place("siting"), *frame.color.siting.offset_in(layout.block_wh))
+        gl.glUniform1f(place("levels"), np.iinfo(layout.dtype).max / layout.peak)
         gl.glUniform2f(place("stretch"), *wide)
         for name, row in zip(("to_red", "to_green", "to_blue"), matrix, strict=True):
             gl.glUniform3f(place(name), *row)
@@ -238,24 +242,24 @@ class _Drawer:
         gl = self._gl
         height, width = plane.shape
         plane, row_length = _memory(plane)
-        gl.glPixelStorei(_UNPACK_ALIGNMENT, 1)
+        gl.glPixelStorei(_UNPACK_ALIGNMENT, plane.itemsize)
         gl.glPixelStorei(_UNPACK_ROW_LENGTH, row_length)
-        if self._sizes.get((side, unit)) != plane.shape:
+        form, kind = (_R8, _UNSIGNED_BYTE) if plane.itemsize == 1 else (_R16, _UNSIGNED_SHORT)
+        if self._sizes.get((side, unit)) != (*plane.shape, form):
             for name in (_MIN_FILTER, _MAG_FILTER):
                 gl.glTexParameteri(_TEXTURE_2D, name, _NEAREST)
-            self._new_image(_TEXTURE_2D, 0, _R8, width, height, 0, _RED, _UNSIGNED_BYTE, plane.ctypes.data)
-            self._sizes[side, unit] = plane.shape
+            self._new_image(_TEXTURE_2D, 0, form, width, height, 0, _RED, kind, plane.ctypes.data)
+            self._sizes[side, unit] = (*plane.shape, form)
         else:
-            self._fill_image(_TEXTURE_2D, 0, 0, 0, width, height, _RED, _UNSIGNED_BYTE, plane.ctypes.data)
+            self._fill_image(_TEXTURE_2D, 0, 0, 0, width, height, _RED, kind, plane.ctypes.data)
         gl.glPixelStorei(_UNPACK_ROW_LENGTH, 0)  # QPainter uploads its letters by the same context
         gl.glPixelStorei(_UNPACK_ALIGNMENT, 4)
 
 
 def _memory(plane: Plane) -> tuple[Plane, int]:
     """The samples, side by side in each row, and how many lie from one row to the next."""
-    width = plane.shape[1]
+    width, size = plane.shape[1], plane.itemsize
     stride = plane.strides[0]
-    if plane.strides[1] != 1 or stride < width:
-        plane = np.ascontiguousarray(plane)
-        stride = width
-    return plane, stride
+    if plane.strides[1] != size or stride < width * size or stride % size:
+        return cast("Plane", np.ascontiguousarray(plane)), width
+    return plane, stride // size

@@ -54,7 +54,7 @@ class SwscalePainter:
         qt.setClipping(False)
 
     def _scaler(self, frame: Frame, target_wh: tuple[int, int], color: Color) -> RgbScaler:
-        key = ((frame.width, frame.height), target_wh, color)
+        key = ((frame.width, frame.height), target_wh, color, frame.layout)
         scaler = self._scalers.pop(key, None) or RgbScaler(*key)
         self._scalers[key] = scaler  # the youngest stands last
         while len(self._scalers) > _SCALERS_KEPT:

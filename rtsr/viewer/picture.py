@@ -56,9 +56,9 @@ class Sides:
         return picture.grid
 
     def _enlarged(self, decoded: Frame, scale: int) -> Frame:
-        key = (decoded.width, decoded.height, scale, decoded.color.siting)
+        key = (decoded.width, decoded.height, scale, decoded.color.siting, decoded.layout)
         if self._resampler is None or self._made_for != key:
-            self._resampler = Resampler((decoded.width, decoded.height), scale, decoded.color.siting, 1)
+            self._resampler = Resampler((decoded.width, decoded.height), scale, decoded.color.siting, 1, decoded.layout)
             self._made_for = key
         y, u, v = self._resampler.scaled(decoded)
         return replace(decoded, y=y, u=u, v=v)

@@ -7,8 +7,8 @@ from functools import partial
 
 from PyQt6.QtCore import QObject, QThread, pyqtSignal
 
-from rtsr.compose import Settle, compose
-from rtsr.config import Upscale, View
+from rtsr.compose import OpenSink, compose
+from rtsr.config import View
 from rtsr.jobs.choose import settler
 from rtsr.pipeline import Pipeline
 from rtsr.stages import Sink, Source, Upscaler
@@ -33,7 +33,16 @@ class Run:
         self.pipeline.stop()
 
 
-def open_run(source: str, upscale: Upscale | Settle, scene: Scene) -> Run:
+OpenPipeline = Callable[[OpenSink], Pipeline]
+"""Opens what is shown, for a sink that shows it."""
+
+
+def pipeline_of(options: View) -> OpenPipeline:
+    """The source and the network that `options` name."""
+    return partial(compose, options.source, settler(options, "view"))
+
+
+def open_run(open_pipeline: OpenPipeline, scene: Scene) -> Run:
     """Open source and model; nothing moves yet."""
     pacers: list[Pacer] = []
 
@@ -42,7 +51,7 @@ def open_run(source: str, upscale: Upscale | Settle, scene: Scene) -> Run:
         pacers.append(pacer)
         return ViewerSink(pacer, scene.stats, scene.prepare, scene.show)
 
-    pipeline = compose(source, upscale, open_sink)
+    pipeline = open_pipeline(open_sink)
     pipeline.upscaler = OnTimeUpscaler(pipeline.upscaler, pacers[0], scene.stats)
     return Run(pipeline, pacers[0])
 
@@ -84,10 +93,10 @@ class Player(QObject):
 
     ended = pyqtSignal()
 
-    def __init__(self, options: View, scene: Scene) -> None:
+    def __init__(self, options: View, scene: Scene, open_pipeline: OpenPipeline | None = None) -> None:
         super().__init__()
         self._scene = scene
-        self._open = partial(open_run, options.source, settler(options, "view"), scene)
+        self._open = partial(open_run, open_pipeline or pipeline_of(options), scene)
         self._last = self._open()
         self._playback = self._new(self._last, None)
         self._started, self._closed = False, False

@@ -17,7 +17,9 @@ uniform sampler2D plane_y, plane_u, plane_v;
 uniform vec4 box;         // x, y from below, width, height: window pixels that the whole picture covers
 uniform vec4 turn;        // a b c d: x' = a x + c y, y' = b x + d y from stored to shown, about the middle
 uniform vec2 luma_size;   // samples
-uniform vec2 siting;      // of chroma, from the middle of its 2x2 luma block, in luma samples
+uniform vec2 block;       // luma samples that a chroma sample stands for, across and down
+uniform vec2 siting;      // of chroma, from the middle of its block, in luma samples
+uniform float levels;     // from a texture's 0..1 to a code value's: above 8 bit they lie in the low bits
 uniform vec2 stretch;     // of the kernel, in luma samples per pixel, 1 or more
 uniform vec3 to_red, to_green, to_blue;  // rows of the matrix
 uniform vec3 black;
@@ -75,12 +77,12 @@ void main() {
     shown.y = -shown.y;  // OpenGL counts rows from below
     vec2 stored = vec2(turn.x * shown.x + turn.y * shown.y, turn.z * shown.x + turn.w * shown.y) + 0.5;
     vec2 luma = stored * luma_size - 0.5;
-    vec2 chroma = (luma - 0.5 - siting) / 2.0;
-    vec2 chroma_stretch = max(vec2(1.0), stretch / 2.0);
+    vec2 chroma = (luma - (block - 1.0) / 2.0 - siting) / block;
+    vec2 chroma_stretch = max(vec2(1.0), stretch / block);
     vec3 code = vec3(cubic_at(plane_y, luma, stretch),
                      cubic_at(plane_u, chroma, chroma_stretch),
                      cubic_at(plane_v, chroma, chroma_stretch));
-    code -= black;
+    code = code * levels - black;
     colour = vec4(clamp(vec3(dot(to_red, code), dot(to_green, code), dot(to_blue, code)), 0.0, 1.0), 1.0);
 }
 """

@@ -31,6 +31,11 @@ class OnTimeUpscaler:
         return self._upscaler.scale
 
     @property
+    def size_wh(self) -> tuple[int, int]:
+        """See `Upscaler`."""
+        return self._upscaler.size_wh
+
+    @property
     def badge(self) -> Badge:
         """See `Upscaler`."""
         return self._upscaler.badge

@@ -289,6 +289,29 @@ def test_both_painters_show_the_same_picture(display: str, tmp_path: Path) -> No
     assert difference.mean() < 0.7
 
 
+@pytest.mark.parametrize("form", ["yuv420p10le", "yuv422p10le", "yuv444p12le", "yuv444p"])
+def test_both_painters_show_every_depth_and_subsampling(form: str, display: str, tmp_path: Path) -> None:
+    still = tmp_path / "still.mkv"
+    pattern = "pattern:161x91?fps=1/60&seconds=60"
+    made = [*command()[:1], "-m", "rtsr", "encode", pattern, str(still), "--model", "bicubic"]
+    subprocess.run([*made, "-c:v", "ffv1", "-pix_fmt", form], env=environment(), cwd=tmp_path, check=True, timeout=120)
+    shots = []
+    for painter in ("qpainter", "opengl"):
+        folder = tmp_path / painter
+        folder.mkdir()
+        with window(display, folder, str(still), "--painter", painter) as shown:
+            shown.key("space", "i")
+            shots.append(shown.shot())
+            shown.key("q")
+            code, _, err = shown.wait()
+            assert code == 0, err
+            assert f"painter: {painter}" in err
+    assert shots[0][60:320].std() > 20
+    difference = np.abs(shots[0][60:320].astype(int) - shots[1][60:320])
+    assert np.percentile(difference, 99.9) <= 4
+    assert difference.mean() < 0.8
+
+
 COUNT = """
 import os, sys, threading
 from PyQt6.QtCore import QTimer

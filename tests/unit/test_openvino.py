@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rtsr.frame import PixelLayout
 from rtsr.jobs.evaluate import read_picture
 from rtsr.metrics import luma as rgb_luma
 from rtsr.models import MODELS, find_model
@@ -84,3 +85,30 @@ def test_a_closed_engine_says_so() -> None:
     engine.close()
     with pytest.raises(ValueError, match="closed"):
         engine.run(np.zeros((8, 8), np.uint8))
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("name", ["esr-tr-k5c2", "esr-tm-k7c4", "ecbsr-m4c8", "espcn-d16s32", "fsrcnn-56-12-4"])
+def test_deeper_samples_are_rounded_once(name: str, bits: int) -> None:
+    """Half a code value of rounding and no more: every network runs in float32 above 8 bit."""
+    card, layout = find_model(name, 2), PixelLayout(bits)
+    unit = 1 << (bits - 8)
+    luma = np.random.default_rng(1).integers(16 * unit, 236 * unit, (21, 37), np.uint16)
+    luma[:, :9] = 16 * unit
+    with closing(openvino.open_engine(card, (37, 21), 0, layout)) as engine:
+        made = engine.run(luma)
+        assert engine.precision == openvino.EXACT
+    exact = openvino.open_reference(card)(luma.astype(np.float32) / layout.peak) * layout.peak
+    assert made.dtype == np.uint16
+    assert np.abs(made - np.clip(exact, 0, layout.peak)).max() < 0.51 + 0.01 * unit
+
+
+def test_ten_bits_of_an_8_bit_picture_are_the_same_picture() -> None:
+    card = find_model("esr-tr-k5c2", 2)
+    luma = np.random.default_rng(2).integers(16, 236, (24, 32), np.uint8)
+    with closing(openvino.open_engine(card, (32, 24), 0)) as engine:
+        plain = engine.run(luma)
+    with closing(openvino.open_engine(card, (32, 24), 0, PixelLayout(10))) as engine:
+        deep = engine.run(luma.astype(np.uint16) * 4)
+    inside = (plain > 0) & (plain < 255)
+    assert np.abs(deep / 4 - plain)[inside].max() <= 1

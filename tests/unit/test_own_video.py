@@ -19,7 +19,7 @@ from training.clips import bits_per_pixel, list_clips, open_clip
 from training.data import bicubic_error
 from training.own_video import Own, load_own, pairs_of, read_own
 from training.recipe import CropRecipe, find_recipe, read_recipe
-from training.shots import Look, combs, read_shots, sharpness
+from training.shots import Look, read_shots, sharpness
 from training.train_crops import Run, train_crops
 
 RECIPE = CropRecipe(
@@ -136,7 +136,7 @@ def test_a_clip_that_is_interlaced_and_does_not_say_so_is_refused(shared: Path, 
     with av.open(str(shared / "video" / "bbb_480i_tff_anamorphic.ts")) as container:
         lumas = [picture.to_ndarray()[: picture.height] for picture in islice(container.decode(video=0), 28)]
     lying = write(tmp_path / "lying.mkv", lumas)
-    with pytest.raises(SourceError, match=r"lying\.mkv is interlaced, whatever it says"):
+    with pytest.raises(SourceError, match=r"lying\.mkv is interlaced, top field first"):
         read_shots(lying, LOOK, seed())
 
 
@@ -146,10 +146,7 @@ def test_a_clip_that_is_interlaced_and_does_not_say_so_is_refused(shared: Path, 
      "phone_720p_rotated.mp4", "phone_vfr_rotated_two_tracks.mp4", "webcam_640x480_fullrange.mkv"],
 )  # fmt: skip
 def test_real_progressive_clips_are_not_taken_for_interlaced(shared: Path, name: str) -> None:
-    shots = read_shots(shared / "video" / name, dataclasses.replace(LOOK, shots=8, side_px=320), seed())
-    combed, looked = sum(combs(list(shot.clip.y)) for shot in shots)
-    assert looked
-    assert combed <= looked / 5
+    assert read_shots(shared / "video" / name, dataclasses.replace(LOOK, shots=8, side_px=320), seed())
 
 
 def test_a_clip_too_short_or_too_small_and_one_of_ten_bits_are_refused_by_name(shared: Path, tmp_path: Path) -> None:
