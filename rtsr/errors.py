@@ -5,11 +5,14 @@ The codes are part of the command line's contract (`docs/exit-codes.md`): never 
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 EXIT_INTERRUPTED = 75
 """Stopped by the first Ctrl-C or SIGTERM, after closing everything (sysexits: temporary failure)."""
 EXIT_SECOND_INTERRUPT = 130
 """Stopped at once by the second Ctrl-C."""
+EXIT_READER_GONE = 141
+"""Who read our standard output has gone: what a shell reports of a program that SIGPIPE ended."""
 
 
 class RtsrError(Exception):
@@ -23,6 +26,14 @@ class RtsrError(Exception):
         """What happened, with the value that caused it; no final stop."""
         self.mend = mend
         """What the user can do about it; a command where there is one."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors of other processes are raised in this one."""
+        return _again, (type(self), self.problem, self.mend)
+
+
+def _again(kind: type[RtsrError], problem: str, mend: str) -> RtsrError:
+    return kind(problem, mend=mend)
 
 
 class UsageError(RtsrError):
@@ -53,6 +64,18 @@ class ResourceError(RtsrError):
     """Memory or disk is full."""
 
     exit_code = 6
+
+
+class FailedFilesError(RtsrError):
+    """Of many files some failed; each was told."""
+
+    exit_code = 7
+
+
+class ReaderGone(RtsrError):  # noqa: N818 - a reader may go whenever it likes
+    """Whoever read our standard output has gone; the one kind of which nothing is said."""
+
+    exit_code = EXIT_READER_GONE
 
 
 class InterruptedRun(RtsrError):  # noqa: N818 - an interruption is the user's wish, not an error

@@ -71,8 +71,8 @@ class Pipeline:
         finally:
             self._decoded.close()
             self._upscaled.leave()
-            if self.source.info.live:
-                self.source.close()  # else a camera that has fallen silent is waited for
+            if self.source.info.live or self.source.info.piped:
+                self.source.close()  # else a camera or a pipe that has fallen silent is waited for
             for thread in threads:
                 if thread.ident is not None:
                     thread.join()

@@ -30,7 +30,7 @@ class Source(Protocol):
         """From any thread: go on within a frame of `time_s`, with the next `epoch`. Live sources ignore it."""
 
     def close(self) -> None:
-        """Let go of device and decoder. A live source may be closed while another thread reads it, which ends that."""
+        """Let go of device and decoder. A live or piped source may be closed while another thread reads it: that ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Badge:
     backend: str
     device: str
     precision: str = ""
+    resized: str = ""
+    """What follows the network, where that does not enlarge to the asked size; empty otherwise."""
     reason: str = ""
     """Why it is not super-resolution, or not what was asked, or why this model where it was chosen; empty otherwise."""
 
@@ -54,6 +56,7 @@ class Badge:
         made = f"SR {self.model}" if self.is_sr else "not SR: bicubic"
         parts = [
             f"{made} x{self.scale}",
+            self.resized,
             f"{self.backend} {self.precision}".strip(),
             self.device,
             self.reason,
@@ -72,11 +75,15 @@ class LumaEngine(Protocol):
 
 
 class Upscaler(Protocol):
-    """Makes frames larger by a whole number, from one thread."""
+    """Makes the frames of one stream larger, from one thread."""
 
     @property
     def scale(self) -> int:
-        """Output side over input side."""
+        """Output side over input side of the network, or of what stands for it."""
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Luma samples of what comes out, across and down."""
 
     @property
     def badge(self) -> Badge:

@@ -24,11 +24,12 @@ from av.video.stream import VideoStream
 from rtsr.color import BT709, Color, Range, Siting
 from rtsr.errors import SourceError
 from rtsr.frame import Frame, StreamInfo
-from rtsr.sources.decode import SUPPORTED, frame_from
+from rtsr.sources.decode import frame_from
 from rtsr.sources.devices import descriptor_of
 from rtsr.sources.devices import list_cameras as list_cameras
 
 log = logging.getLogger(__name__)
+_AS_IT_IS = ("yuv420p", "yuvj420p")
 _SILENT_S = 5.0
 """A camera that gives no frame for this long has gone."""
 _WAIT_S = 0.25
@@ -73,7 +74,7 @@ def open_device(device: str, grabber: str = "v4l2") -> "CameraSource":
         raise _no_picture(device)
     stream = reader.stream
     color = _color(stream, picture)
-    if picture.format.name not in SUPPORTED:
+    if picture.format.name not in _AS_IT_IS:
         log.info("%s gives %s: converted to 4:2:0", device, picture.format.name)
     rate = stream.average_rate or stream.guessed_rate
     info = StreamInfo(
@@ -265,6 +266,6 @@ class CameraSource:
 
     def _frame(self, picture: av.VideoFrame, pts: int, captured_s: float) -> Frame:
         info = self._info
-        if picture.format.name not in SUPPORTED:
+        if picture.format.name not in _AS_IT_IS:
             picture = self._converter.converted(picture)
         return frame_from(picture, pts=pts, time_base=info.time_base, color=info.color, captured_s=captured_s)

@@ -16,6 +16,7 @@ from rtsr.color import BT709, Color, Range, Siting
 from rtsr.errors import UsageError, nearest
 from rtsr.frame import Frame, StreamInfo
 from rtsr.mailbox import Mailbox
+from rtsr.sources.part import ALL, Part
 from rtsr.sources.scene import scene
 
 _COLOR = Color(matrix=BT709, transfer=BT709, primaries=BT709, range=Range.LIMITED, siting=Siting.LEFT)
@@ -36,18 +37,17 @@ class _Wish:
     live: bool = False
 
 
-def open_pattern(uri: str, *, start_s: Fraction | None = None, length_s: Fraction | None = None) -> "PatternSource":
+def open_pattern(uri: str, part: Part = ALL) -> "PatternSource":
     """Open the pattern that `uri` describes: 640x360, 30 frames per second and 6 s (without end when live) if not said.
 
     Args:
         uri: `pattern:[WxH][?fps=30&seconds=6&live=no]`; fps and seconds may be fractions (`30000/1001`).
-        start_s: begin with the first frame at or after this time, in seconds.
-        length_s: take the frames of this much time, in seconds.
+        part: the frames that will come; `info` knows of its `start_s` and `length_s` only.
 
     Raises:
         UsageError: the URI makes no sense, or no frame is left.
     """
-    wish = _parsed(uri)
+    wish, start_s, length_s = _parsed(uri), part.start_s, part.length_s
     first = math.ceil((start_s or 0) * wish.rate_fps)
     seconds = wish.seconds if wish.seconds is not None or wish.live else Fraction(6)
     end = None if seconds is None else math.ceil(seconds * wish.rate_fps)
@@ -70,7 +70,7 @@ def open_pattern(uri: str, *, start_s: Fraction | None = None, length_s: Fractio
         sar=Fraction(1),
         live=wish.live,
     )
-    return PatternSource(info)
+    return PatternSource(info, part)
 
 
 def _parsed(uri: str) -> _Wish:
@@ -113,10 +113,12 @@ def _positive(uri: str, key: str, words: str) -> Fraction:
 class PatternSource:
     """The frames of one pattern; see `open_pattern`."""
 
-    def __init__(self, info: StreamInfo) -> None:
+    def __init__(self, info: StreamInfo, part: Part) -> None:
         self._info = info
-        self._first = int(info.start_s * (info.rate_fps or 1))
-        self._end = None if info.frame_count is None else self._first + info.frame_count
+        first = int(info.start_s * (info.rate_fps or 1))
+        ends = (None if info.frame_count is None else first + info.frame_count, part.end_pts)
+        self._first = first if part.begin_pts is None else max(first, part.begin_pts)
+        self._end = min((end for end in ends if end is not None), default=None)
         self._seeks: deque[Fraction] = deque()  # its append and popleft are safe between threads
         self._closed: Mailbox[None] = Mailbox(1)
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import av
 import pytest
 
+from rtsr.numbering import Numbering
 from rtsr.sinks.encoder import Encoder
 from rtsr.sinks.null import NullSink
+from rtsr.sinks.sequence import open_sequence_sink
 from rtsr.sinks.tone import Tone
 from rtsr.sinks.video import open_video
 from rtsr.stages import Sink
@@ -24,7 +26,15 @@ def _video(folder: Path) -> Sink:
     return open_video(str(folder / "o.mkv"), make_info(64, 48), Encoder("libx264", preset="ultrafast"), tone)
 
 
-SINKS: dict[str, Callable[[Path], Sink]] = {"video": _video, "null": lambda folder: NullSink()}
+def _sequence(folder: Path) -> Sink:
+    return open_sequence_sink(Numbering(folder, "", 3, ".png"), make_info(64, 48), lambda frame, place: place)
+
+
+SINKS: dict[str, Callable[[Path], Sink]] = {
+    "video": _video,
+    "sequence": _sequence,
+    "null": lambda folder: NullSink(),
+}
 
 
 @pytest.fixture(params=SINKS)

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtsr.cli import main
-from rtsr.frame import chroma_shape
 from rtsr.sources import SOURCES, kind_of, open_source
 from rtsr.stages import Source
 
@@ -27,11 +26,21 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(
-    params=[kind for kind in SOURCES if kind != "camera"]
-)  # no camera is promised; tests/unit/test_camera.py
-def opened(request: pytest.FixtureRequest, file: Path) -> Open:
-    uri = {"file": str(file), "pattern": "pattern:50x34?seconds=2"}[request.param]
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("pictures")
+    made = ["--model", "bicubic", "--progress", "none"]
+    assert main(["encode", "pattern:50x34?seconds=2", f"{folder}/%03d.png", *made]) == 0
+    return f"{folder}/%03d.png?rate=30"
+
+
+_ELSEWHERE = {"camera": "test_camera", "pipe": "test_y4m", "job": "test_resume"}
+"""What is not there twice, or cannot be asked for a part: the tests of their own."""
+
+
+@pytest.fixture(params=[kind for kind in SOURCES if kind not in _ELSEWHERE])
+def opened(request: pytest.FixtureRequest, file: Path, pictures: str) -> Open:
+    uri = {"file": str(file), "pattern": "pattern:50x34?seconds=2", "sequence": pictures}[request.param]
     assert kind_of(uri) == request.param
     return lambda **part: open_source(uri, **part)
 
@@ -46,7 +55,7 @@ def test_frames_are_what_info_says(opened: Open) -> None:
     assert not info.live
     for frame in frames:
         assert (frame.width, frame.height, frame.time_base) == (info.width, info.height, info.time_base)
-        assert frame.u.shape == frame.v.shape == chroma_shape(info.width, info.height)
+        assert frame.u.shape == frame.v.shape == info.layout.chroma_shape(info.width, info.height)
         assert frame.color == info.color
         assert frame.epoch == 0
     times = [frame.time_s for frame in frames]
@@ -66,8 +75,10 @@ def test_a_part_is_the_frames_of_that_time(opened: Open) -> None:
 
 @given(target=st.fractions(min_value=0, max_value=Fraction(19, 10)), after=st.integers(0, 30))
 @settings(max_examples=15, deadline=None)
-def test_a_seek_goes_on_at_that_time_with_the_next_epoch(file: Path, target: Fraction, after: int) -> None:
-    for uri in (str(file), "pattern:50x34?seconds=2"):
+def test_a_seek_goes_on_at_that_time_with_the_next_epoch(
+    file: Path, pictures: str, target: Fraction, after: int
+) -> None:
+    for uri in (str(file), "pattern:50x34?seconds=2", pictures):
         with closing(open_source(uri)) as source:
             frames = source.frames()
             for _ in range(after):

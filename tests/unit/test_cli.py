@@ -45,7 +45,7 @@ def test_every_command_has_help_and_every_option_a_word(name: str, capsys: pytes
 @pytest.mark.parametrize(
     ("name", "options", "needed"),
     [
-        ("encode", config.Encode, ["a", "b"]),
+        ("encode", config.Encodes, ["a", "b"]),
         ("view", config.View, ["a"]),
         ("bench", config.Bench, []),
         ("eval", config.Eval, ["a"]),

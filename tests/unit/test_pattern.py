@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rtsr.color import BT709, Range, Siting
 from rtsr.errors import UsageError
 from rtsr.frame import chroma_shape
+from rtsr.sources import open_source
 from rtsr.sources.pattern import open_pattern
 
 
@@ -86,7 +87,7 @@ def test_zone_plate_and_star_stay_below_nyquist():
 
 
 def test_start_and_length_cut_frames_out():
-    with closing(open_pattern("pattern:32x32?seconds=2", start_s=Fraction(1, 2), length_s=Fraction(1))) as source:
+    with closing(open_source("pattern:32x32?seconds=2", start_s=Fraction(1, 2), length_s=Fraction(1))) as source:
         numbers = [frame.pts for frame in source.frames()]
     assert numbers == list(range(15, 45))
     assert source.info.start_s == Fraction(1, 2)
@@ -171,4 +172,4 @@ def test_unknown_part_offers_the_nearest():
 
 def test_start_after_the_end_is_refused():
     with pytest.raises(UsageError, match="nothing is left"):
-        open_pattern("pattern:?seconds=2", start_s=Fraction(2))
+        open_source("pattern:?seconds=2", start_s=Fraction(2))
