@@ -5,16 +5,23 @@ apart. ffmpeg's words keep ffmpeg's meaning.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any, Literal, cast
 
-from rtsr.errors import UsageError
+from rtsr.errors import UsageError, nearest
 
 Backend = Literal["auto", "openvino", "bicubic"]
 Progress = Literal["auto", "bar", "json", "none"]
 Quality = Literal["fast", "balanced", "best"]
 Content = Literal["auto", "clean", "video"]
+VideoCodec = Literal[
+    "auto", "libx264", "libx265", "libsvtav1", "libvpx-vp9", "ffv1", "prores_ks",
+    "h264_nvenc", "hevc_nvenc", "av1_nvenc",
+]  # fmt: skip
+LOSSES = ("dovi", "hdr", "hdr10plus")
+"""What `--allow-loss` may name: Dolby Vision, mastering display with content light level, HDR10+."""
+PipeFormat = Literal["yuv4mpegpipe", "nut", "matroska"]
 DEFAULT_MODEL = "esr-tr-k5c2"
 """Why not `auto`: without a word about it the same command makes the same file on every machine, and starts at once."""
 AUTO = "auto"
@@ -72,6 +79,19 @@ def _quality_for(job: Job) -> Any:  # noqa: ANN401 - a dataclass field
     return option(None, f"auto takes the best network within {rules}, else the fastest [default: {USUAL[job]}]")
 
 
+def _protocols() -> Any:  # noqa: ANN401 - a dataclass field
+    words = "what an input may lead to beside itself: file for other files, http, https, rtsp, ... [default: nothing]"
+    return option(None, words, metavar="LIST")
+
+
+def allowed_losses(words: str) -> frozenset[str]:
+    """The members of LOSSES in a comma list. Raises UsageError at another name."""
+    names = frozenset(part.strip() for part in words.split(",") if part.strip())
+    for name in sorted(names - set(LOSSES)):
+        raise UsageError(f"--allow-loss {name}: there is no such loss", mend=nearest(name, LOSSES))
+    return names
+
+
 def argument(metavar: str, *flags: str) -> Any:  # noqa: ANN401 - a dataclass field
     """A field without default that is given by place, or by one of `flags`."""
     return field(metadata={"argument": metavar, "flags": flags})
@@ -113,25 +133,164 @@ class Upscale(Network):
     threads: int = option(0, "CPU threads of the network; 0 = as many as help", metavar="N")
     why: str = ""
     """No flag: why this model, for the badge, where it was chosen."""
+    size_wh: tuple[int, int] | None = None
+    """No flag: the size that comes out, where it is not `scale` times the input's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Encode(Upscale):
-    """Options of `rtsr encode`."""
+class Encoding(Upscale):
+    """How an encode is made, whatever its input."""
 
     quality: Quality | None = _quality_for("encode")
-    source: str = argument("IN", "-i")
-    output: str = argument("OUT", "-o")
-    codec: Literal["libx264", "libx265", "libsvtav1"] = option("libx264", "video encoder", "-c:v", "--codec")
+    scale: int = 2
+    """No flag: of the network, which follows from `times` or `size`: `rtsr.jobs.sizing`."""
+    times: str = option("2", "output side over input side, as 2, 1.5 or 4/3", "--scale", "-s", metavar="N")
+    size: str | None = option(
+        None, "size of the output as it is shown, instead of --scale; -1 or -2 for a side keeps the shape", metavar="WxH"
+    )
+    square_pixels: bool = option(False, "make the samples square, where the input's are not")
+    deinterlace: Literal["auto", "yes", "no"] = option(
+        "auto", "make frames of one moment out of fields of two: auto looks at the pictures; no upscales their combs"
+    )
+    fps: str | None = option(
+        None,
+        "constant frames per second, as 25 or 30000/1001: frames are dropped or doubled [default: every frame, at its "
+        "own time]",
+        metavar="N",
+    )
+    codec: VideoCodec | None = option(
+        None,
+        "video encoder; auto takes the best hardware one that works [default: libx264, or what keeps the pictures]",
+        "-c:v",
+        "--codec",
+    )
+    pix_fmt: str | None = option(
+        None, "pixel format of the output, as ffmpeg names it [default: that of the input]", "-pix_fmt", metavar="NAME"
+    )
+    allow_loss: str = option(
+        "", f"comma list of what the output may lack: {', '.join(LOSSES)} [default: nothing]", metavar="NAMES"
+    )
     crf: float | None = option(None, "constant quality of the encoder [default: the encoder's own]", "-crf", "--crf")
     preset: str | None = option(
         None, "speed of the encoder [default: the encoder's own]", "-preset", "--preset", metavar="NAME"
     )
+    bitrate: str | None = option(None, "mean bits per second, not constant quality: 4M, 800k", "-b:v", metavar="N")
+    encoder_options: tuple[str, ...] = option(
+        (), "an option of the encoder, may be repeated; one that it does not use is an error",
+        "-e", "--encoder-option", metavar="KEY=VALUE",
+    )  # fmt: skip
+    x264_params: str | None = option(None, "handed to libx264", "-x264-params", "--x264-params", metavar="K=V:...")
+    x265_params: str | None = option(None, "handed to libx265", "-x265-params", "--x265-params", metavar="K=V:...")
+    svtav1_params: str | None = option(
+        None, "handed to libsvtav1", "-svtav1-params", "--svtav1-params", metavar="K=V:..."
+    )
+    audio_codec: str = option("copy", "copy, or encode all audio anew: aac, libopus, flac, ...", "-c:a", metavar="NAME")
+    audio_bitrate: str | None = option(None, "of audio that is encoded anew", "-b:a", metavar="N")
+    maps: tuple[str, ...] = option(
+        (), "streams to take, as ffmpeg writes them: 0:a:1, -0:s, 0:s? [default: all]", "-map", "--map", metavar="SPEC"
+    )
+    no_audio: bool = option(False, "leave out all audio", "-an", "--drop-audio")
+    no_subtitles: bool = option(False, "leave out all subtitles", "-sn", "--drop-subtitles")
+    no_data: bool = option(False, "leave out all data streams", "-dn", "--drop-data")
+    video_track: int | None = option(
+        None, "which video stream is upscaled, from 0; others are copied [default: the first]", metavar="N"
+    )
+    movflags: str | None = option(None, "how MP4 and MOV are laid out: +faststart", "-movflags", metavar="FLAGS")
+    provenance: bool = option(True, "a tag that tells the network, its settings and this version of rtsr")
     overwrite: bool = option(False, "replace OUT if it exists", "-y", "--overwrite")
+    segments: bool = option(True, "work in segments that are kept on disk, so that the same command goes on after a stop")
+    restart: bool = option(False, "forget what an earlier run of the same output has finished")
+    encoder_threads: int = option(
+        0, "threads of the encoder, on which x264's bits depend; 0 = as many as help where the job begins", metavar="N"
+    )
+    workers: int = option(1, "processes of this machine that each encode whole segments", metavar="N")
+    cluster: str | None = option(
+        None, "a dask scheduler whose workers encode the segments: tls://HOST:PORT", metavar="ADDRESS"
+    )
+    cluster_resources: str | None = option(
+        None, "what each segment takes of a worker, as it was started with: gpu=1", metavar="NAME=N,..."
+    )
+    cluster_tls: str | None = option(
+        None, "certificates for tls:// [default: dask's own settings]", metavar="CA.pem,CERT.pem,KEY.pem"
+    )
+    cluster_storage: str | None = option(
+        None, "where workers leave segments for us [default: they send them through the scheduler]", metavar="URL"
+    )
+    insecure: bool = option(False, "use a scheduler of the network that is not encrypted: whoever reaches it runs code")
     start_s: Fraction | None = option(None, "begin at this time of the input", "-ss", "--start", metavar="TIME")
     length_s: Fraction | None = option(None, "take this much of the input", "-t", "--length", metavar="TIME")
+    rate_fps: str | None = option(
+        None, "pictures of a sequence in a second, as 24 or 30000/1001 [default: 25]", "-r", "--rate", metavar="FPS"
+    )
+    format: PipeFormat | None = option(None, "what is written where OUT is - [default: yuv4mpegpipe]", "-f", "--format")
+    protocols: str | None = _protocols()
     progress: Progress = option("auto", "bar on a terminal, plain lines elsewhere; json for machines")
     dry_run: bool = option(False, "say what would happen to every stream, write nothing")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encode(Encoding):
+    """One input and its output."""
+
+    source: str = argument("IN", "-i")
+    output: str = argument("OUT", "-o")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encodes(Encoding):
+    """Options of `rtsr encode`: how, and which inputs."""
+
+    sources: tuple[str, ...] = argument("IN...", "-i")
+    output: str = argument("OUT", "-o")
+    name: str | None = option(
+        None, "how files are called where OUT is a folder [default: {stem}.{model}.{scale}x.{ext}]", metavar="TEMPLATE"
+    )
+    skip_existing: bool = option(False, "where OUT is a folder: leave out inputs whose output exists")
+    sample: str | None = option(
+        None, "encode a few short pieces, show them beside bicubic, and foretell size and time", metavar="3x5s"
+    )
+
+    def of(self, source: str, output: str) -> Encode:
+        """The same for one input."""
+        kept = {field.name: getattr(self, field.name) for field in fields(Encoding)}
+        return Encode(source=source, output=output, **kept)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan(Encode):
+    """Options of `rtsr plan`: those of `rtsr encode`."""
+
+    json: bool = option(False, "for machines")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Info:
+    """Options of `rtsr info`."""
+
+    file: str = argument("FILE", "-i")
+    json: bool = option(False, "for machines")
+    protocols: str | None = _protocols()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Jobs:
+    """Options of `rtsr jobs list`."""
+
+    format: Literal["md", "csv", "json"] = option("md", "how the table is printed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowJob:
+    """Options of `rtsr jobs show`."""
+
+    output: str = argument("OUT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Discard:
+    """Options of `rtsr jobs discard`."""
+
+    output: str = argument("OUT")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +300,7 @@ class View(Upscale):
     quality: Quality | None = _quality_for("view")
     source: str = argument("SOURCE", "--source")
     layout: Literal["wipe", "side-by-side", "blink"] = option("wipe", "how bicubic and SR share the window")
+    protocols: str | None = _protocols()
     painter: Literal["auto", "opengl", "qpainter"] = option(
         "auto", "what draws: OpenGL on a real GPU, QPainter elsewhere"
     )

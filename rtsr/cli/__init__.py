@@ -6,12 +6,15 @@ from collections.abc import Sequence
 import click
 
 import rtsr
-from rtsr.cli import bench, demo, doctor, encode, explain, image, models, view
+from rtsr.cli import bench, demo, doctor, encode, explain, image, info, jobs, models, plan, view
 from rtsr.cli import eval as evaluate
-from rtsr.errors import EXIT_SECOND_INTERRUPT, RtsrError
+from rtsr.errors import EXIT_READER_GONE, EXIT_SECOND_INTERRUPT, ReaderGone, ResourceError, RtsrError
 
 COMMANDS = {
     "encode": encode.command,
+    "jobs": jobs.command,
+    "plan": plan.command,
+    "info": info.command,
     "view": view.command,
     "image": image.command,
     "demo": demo.command,
@@ -58,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         click.echo(f"rtsr: {error.format_message()}", err=True)
         return error.exit_code
+    except ReaderGone as error:
+        return error.exit_code
     except RtsrError as error:
         click.echo(f"rtsr: {error.problem}.\n      {error.mend}", err=True)
         return error.exit_code
@@ -65,7 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo("rtsr: stopped at once.", err=True)
         return EXIT_SECOND_INTERRUPT
     except BrokenPipeError:
-        return 1
+        return EXIT_READER_GONE
+    except MemoryError:
+        click.echo("rtsr: memory is full.\n      Take a smaller input or scale, or close other programs.", err=True)
+        return ResourceError.exit_code
     except Exception as error:
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
         click.echo(

@@ -16,9 +16,9 @@ def run(options: Demo) -> int:
     clip = options.clip or make_clip(options.folder)
     job = open_demo(clip, options)
     print("\n".join(job.lines()), file=sys.stderr)
-    shown = open_progress("auto", job.pipeline.source.info)
+    shown = open_progress("auto", job.info)
     try:
-        with stop_on_signal(job.pipeline.stop):
+        with stop_on_signal(job.stop):
             done = job.run(shown.update)
     finally:
         shown.close()

@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from fractions import Fraction
 from typing import Any, Literal, TypeVar
@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 import click
 
 O = TypeVar("O")  # noqa: E741 - the options class
+_PLACES = "places"
+"""Of click's one argument, which takes whatever is given by place."""
 
 
 class MediaTime(click.ParamType[Fraction]):
@@ -38,34 +40,56 @@ def command(name: str, options: type[O], run: Callable[[O], int | None]) -> clic
     kinds = typing.get_type_hints(options)
 
     def invoke(**given: Any) -> int:  # noqa: ANN401 - click hands over what the fields ask for
-        for field in fields(options):  # type: ignore[arg-type]
-            by_flag = given.pop(_flag_twin(field), None)
-            if "argument" in field.metadata and given[field.name] in (None, ()):
-                if by_flag is None:
-                    raise click.UsageError(f"{field.metadata['argument']} is missing; see `rtsr {name} --help`")
-                given[field.name] = by_flag
+        given |= _placed(name, options, given.pop(_PLACES, ()), given)
         return run(options(**given)) or 0
 
     parameters: list[click.Parameter] = []
+    if places := " ".join(field.metadata["argument"] for field in _arguments(options)):
+        parameters.append(click.Argument([_PLACES], metavar=places, required=False, nargs=-1))
     for field in fields(options):  # type: ignore[arg-type]
         parameters += _parameters(field, kinds[field.name]) if field.metadata else []
     return click.Command(name, callback=invoke, params=parameters, help=run.__doc__)
 
 
-def _flag_twin(field: "Field[Any]") -> str:
-    return f"{field.name}_by_flag"
+def _placed(name: str, options: type, places: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given by place, by field: each that no flag gave takes one, and the one that takes several all others.
+
+    Raises:
+        click.UsageError: there are too few, or too many.
+    """
+    left = list(places)
+    open_fields = [field for field in _arguments(options) if not given.get(field.name)]
+    spare = len(left) - sum(not _several(field) for field in open_fields)
+    taken: dict[str, Any] = {}
+    for field in open_fields:
+        count = max(spare, 1) if _several(field) else 1
+        found, left = left[:count], left[count:]
+        if not found:
+            raise click.UsageError(f"{field.metadata['argument']} is missing; see `rtsr {name} --help`")
+        taken[field.name] = tuple(found) if _several(field) else found[0]
+    if left:
+        raise click.UsageError(f"{' '.join(left)} is too much; see `rtsr {name} --help`")
+    return taken
+
+
+def _arguments(options: type) -> "list[Field[Any]]":
+    return [field for field in fields(options) if "argument" in field.metadata]
+
+
+def _several(field: "Field[Any]") -> bool:
+    return "..." in str(field.metadata["argument"])
 
 
 def _parameters(field: "Field[Any]", kind: Any) -> list[click.Parameter]:  # noqa: ANN401 - a type hint
     flags: tuple[str, ...] = field.metadata["flags"]
     if "argument" in field.metadata:
-        name = field.metadata["argument"]
-        place = click.Argument([field.name], metavar=name, required=False, nargs=-1 if kind == tuple[str, ...] else 1)
-        if not flags:
-            return [place]
-        return [place, click.Option([_flag_twin(field), *flags], metavar=name, help="the same, by flag")]
+        how = {"metavar": field.metadata["argument"].rstrip("."), "help": "the same, by flag"}
+        return [click.Option([field.name, *flags], multiple=_several(field), **how)] if flags else []
     flags = flags or (f"--{field.name.replace('_', '-')}",)
     default = None if field.default is MISSING else field.default
+    if kind == tuple[str, ...]:
+        how = {"metavar": field.metadata["metavar"] or None, "help": field.metadata["help"]}
+        return [click.Option([field.name, *flags], multiple=True, default=default, **how)]
     if kind is bool:
         long = next(flag for flag in flags if flag.startswith("--"))
         short = [flag for flag in flags if flag != long]

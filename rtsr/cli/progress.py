@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from rtsr.config import Progress as Kind
-from rtsr.frame import Frame, StreamInfo
+from rtsr.frame import StreamInfo, Timed
 
 _LINE_EVERY_S = 2.0
 _JSON_EVERY_S = 0.5
@@ -21,39 +21,46 @@ _JSON_EVERY_S = 0.5
 class Progress(Protocol):
     """Shown while frames are written."""
 
-    def update(self, frame: Frame) -> None:
+    def update(self, frame: Timed) -> None:
         """One more frame was written."""
+
+    def rested(self, seconds: float) -> None:
+        """Nothing was done for so long, because the user paused: it counts for no rate."""
 
     def close(self) -> None:
         """No more will come."""
 
 
-def open_progress(kind: Kind, info: StreamInfo) -> Progress:
-    """What `kind` asks for; "auto" is a bar on a terminal and plain lines elsewhere, both on stderr."""
+def open_progress(kind: Kind, info: StreamInfo, done: int = 0, file: str | None = None) -> Progress:
+    """What `kind` asks for; "auto" is a bar on a terminal and plain lines elsewhere, both on stderr.
+
+    Args:
+        kind: how.
+        info: of what is worked on.
+        done: frames that an earlier run has finished.
+        file: what JSON calls it, where it is one of several.
+    """
     by_kind: dict[Kind, Callable[[_State], Progress]] = {
         "auto": _Bar if sys.stderr.isatty() else _Lines,
         "bar": _Bar,
         "json": _Json,
         "none": _Silence,
     }
-    return by_kind[kind](_State(info))
+    return by_kind[kind](_State(info, done, file))
 
 
 class _State:
     """Counts frames and knows rates."""
 
-    def __init__(self, info: StreamInfo) -> None:
-        self.total = info.frame_count
-        self.done = 0
+    def __init__(self, info: StreamInfo, done: int, file: str | None) -> None:
+        self.total, self.file = info.frame_count, file
+        self.done = self._before = done
         self.began_s = time.monotonic()
-        self._first_s: Fraction | None = None
         self._media_s = Fraction(0)
 
-    def take(self, frame: Frame) -> None:
+    def take(self, frame: Timed) -> None:
         self.done += 1
-        if self._first_s is None:
-            self._first_s = frame.time_s
-        self._media_s = frame.time_s + frame.duration * frame.time_base - self._first_s
+        self._media_s += frame.duration * frame.time_base  # of segments made side by side, none is the first
         if self.total is not None:
             self.total = max(self.total, self.done)  # it may be an estimate
 
@@ -63,7 +70,7 @@ class _State:
 
     @property
     def fps(self) -> float:
-        return self.done / max(self.elapsed_s, 1e-6)
+        return (self.done - self._before) / max(self.elapsed_s, 1e-6)
 
     @property
     def speed(self) -> float:
@@ -72,7 +79,7 @@ class _State:
 
     @property
     def remaining_s(self) -> float | None:
-        if self.total is None or not self.done:
+        if self.total is None or self.done == self._before:
             return None
         return (self.total - self.done) / self.fps
 
@@ -89,13 +96,18 @@ class _Bar:
         width: dict[str, Any] = (
             {"dynamic_ncols": True} if sized else {"ncols": 80, "nrows": 24}
         )  # not every terminal knows
-        self._bar = tqdm(total=state.total, unit=" frames", bar_format=form, file=sys.stderr, **width)
+        total, before = state.total, state.done
+        self._bar = tqdm(total=total, initial=before, unit=" frames", bar_format=form, file=sys.stderr, **width)
 
-    def update(self, frame: Frame) -> None:
+    def update(self, frame: Timed) -> None:
         self._state.take(frame)
         self._bar.total = self._state.total
         self._bar.set_postfix_str(f"{self._state.speed:.2f}x", refresh=False)
         self._bar.update()
+
+    def rested(self, seconds: float) -> None:
+        self._state.began_s += seconds
+        self._bar.start_t += seconds
 
     def close(self) -> None:
         self._bar.close()
@@ -108,11 +120,15 @@ class _Lines:
         self._state = state
         self._due_s = state.began_s + self.every_s
 
-    def update(self, frame: Frame) -> None:
+    def update(self, frame: Timed) -> None:
         self._state.take(frame)
         if time.monotonic() >= self._due_s:
             self._due_s += self.every_s
             self._say()
+
+    def rested(self, seconds: float) -> None:
+        self._state.began_s += seconds
+        self._due_s += seconds
 
     def close(self) -> None:
         if self._state.done:
@@ -127,7 +143,8 @@ class _Json(_Lines):
 
     def _say(self) -> None:
         state = self._state
-        row = {
+        row: dict[str, object] = {} if state.file is None else {"file": state.file, "event": "progress"}
+        row |= {
             "frame": state.done,
             "total": state.total,
             "percent": None if state.total is None else round(100 * state.done / state.total, 1),
@@ -143,8 +160,11 @@ class _Silence:
     def __init__(self, state: _State) -> None:
         del state
 
-    def update(self, frame: Frame) -> None:
+    def update(self, frame: Timed) -> None:
         del frame
+
+    def rested(self, seconds: float) -> None:
+        del seconds
 
     def close(self) -> None:
         pass

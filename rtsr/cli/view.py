@@ -15,8 +15,10 @@ def run(options: View) -> int:
 
     SOURCE is a file, a camera (/dev/video0) or a test picture (pattern:640x360). `?` in the window lists the keys.
     """
+    from rtsr.demux import permit
     from rtsr.viewer.display import require_display
 
+    permit(options.protocols)
     with require_display(options):
         from rtsr.viewer.app import open_viewer
 

@@ -1,136 +1,154 @@
 """`rtsr encode`: one file through the pipeline, under its name only when it is complete and checked."""
 
+from __future__ import annotations
+
 import logging
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 from rtsr.compose import compose
 from rtsr.config import Encode
-from rtsr.errors import InterruptedRun, LossError
-from rtsr.frame import Frame
-from rtsr.jobs.audit import audit, playable
+from rtsr.errors import InterruptedRun
+from rtsr.frame import Frame, StreamInfo, Timed
+from rtsr.jobs.audit import playable
 from rtsr.jobs.choose import settler
+from rtsr.jobs.crew import crew_of, refuse_alone
+from rtsr.jobs.outcome import Encoded, Made, companion_of, conclude, encoder_notes, encoder_of
+from rtsr.jobs.outlook import look_ahead
 from rtsr.jobs.plan import Plan, make_plan, refuse_place
+from rtsr.jobs.segmented import open_segmented
 from rtsr.pipeline import Pipeline
 from rtsr.sinks import upscaled_info
-from rtsr.sinks.companion import Companion
-from rtsr.sinks.copy import open_copy
-from rtsr.sinks.encoder import Encoder
-from rtsr.sinks.null import NullSink
-from rtsr.sinks.tone import Tone
 from rtsr.sinks.video import VideoSink, open_video
-from rtsr.stages import Sink, Source, Upscaler
+from rtsr.sources import kind_of
+from rtsr.stages import Badge, Sink, Source, Upscaler
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """What an encode did."""
+class EncodeJob(Protocol):
+    """Opened and ready to run."""
 
-    output: str
-    frames: int
-    elapsed_s: float
-    media_s: float
-    """How long the encoded part lasts."""
+    plan: Plan
+    resumed_frames: int
+    """Frames that an earlier run has finished."""
+
+    @property
+    def info(self) -> StreamInfo:
+        """Of the input."""
+
+    def lines(self) -> list[str]:
+        """What will happen, for the user."""
+
+    def run(self, on_frame: Callable[[Timed], None]) -> Encoded:
+        """Encode, audit, and give the output its name.
+
+        Args:
+            on_frame: called with each frame after it was encoded, in the caller's thread.
+
+        Raises:
+            InterruptedRun: `stop` was called.
+            LossError: the output is there, but the input or the audit misses something.
+            RtsrError: whatever else a stage raises.
+        """
+
+    def stop(self) -> None:
+        """From any thread or a signal handler: end soon, and keep what can be kept."""
 
 
-def open_encode(options: Encode) -> "EncodeJob":
+def open_encode(options: Encode) -> EncodeJob:
     """Open input, network and output, and refuse before the first frame what cannot be done.
 
     Raises:
         RtsrError: see `rtsr.sources.open_source`, `rtsr.upscalers.open_upscaler`, `rtsr.jobs.plan.make_plan` and
-            `rtsr.sinks.video.open_video`.
+            `rtsr.sinks.muxer.open_muxer`.
     """
     refuse_place(options)
-    opened: list[tuple[Plan, _Counted]] = []
-
-    def open_sink(source: Source, upscaler: Upscaler) -> Sink:
-        plan = make_plan(options)
-        info = upscaled_info(source.info, upscaler.scale)
-        encoder = Encoder(options.codec, options.crf, options.preset)
-        companion = _companion(options, plan, source)
-        video = open_video(str(plan.part), info, encoder, companion)
-        opened.append((plan, _Counted(video)))
-        return opened[0][1]
-
-    pipeline = compose(
-        options.source, settler(options, "encode"), open_sink, start_s=options.start_s, length_s=options.length_s
-    )
-    plan, sink = opened[0]
-    return EncodeJob(pipeline, sink, plan)
+    plan = make_plan(options)
+    if options.segments and kind_of(options.source) == "file":
+        crew = crew_of(options)
+        try:
+            return open_segmented(options, plan, crew)
+        except BaseException:
+            if crew is not None:
+                crew.close()
+            raise
+    refuse_alone(options)
+    return OnePassEncode(options, plan)
 
 
 def dry_run(options: Encode) -> list[str]:
-    """What `open_encode` and `EncodeJob.run` would do, in words; nothing is written."""
-    refuse_place(options)
-    pipeline = compose(options.source, settler(options, "encode"), lambda source, upscaler: NullSink())
-    try:
-        upscaler = pipeline.upscaler
-        return make_plan(options).lines(pipeline.source.info, upscaler.scale, str(upscaler.badge))
-    finally:
-        pipeline.close()
+    """What `open_encode` and `run` would do, in words; nothing is written."""
+    return look_ahead(options).lines()
 
 
-def _companion(options: Encode, plan: Plan, source: Source) -> Companion:
-    if plan.fates:
-        path = options.source.removeprefix("file://")
-        return open_copy(path, plan.fates, start_s=options.start_s, length_s=options.length_s)
-    return Tone(source.info.duration_s or Fraction(0), source.info.start_s)
+class OnePassEncode:
+    """Straight into the output's container; what was written when it is stopped plays, and is not gone on with."""
 
+    resumed_frames = 0
 
-class EncodeJob:
-    """Opened and ready to run; see `open_encode`."""
+    def __init__(self, options: Encode, plan: Plan) -> None:
+        self.plan, self._options = plan, options
+        self._pipeline: Pipeline = compose(
+            options.source,
+            settler(options, "encode"),
+            self._open_sink,
+            start_s=options.start_s,
+            length_s=options.length_s,
+            reading=plan.reading,
+        )
 
-    def __init__(self, pipeline: Pipeline, sink: "_Counted", plan: Plan) -> None:
-        self.pipeline, self.plan = pipeline, plan
-        self._sink = sink
+    def _open_sink(self, source: Source, upscaler: Upscaler) -> Sink:
+        info = upscaled_info(source.info, upscaler)
+        companion = companion_of(self._options, self.plan, info, upscaler.badge)
+        self._sink = _Counted(open_video(str(self.plan.part), info, encoder_of(self._options, info), companion))
+        return self._sink
+
+    @property
+    def info(self) -> StreamInfo:
+        """See `EncodeJob`."""
+        return self._pipeline.source.info
+
+    @property
+    def badge(self) -> Badge:
+        """Of what makes the pictures."""
+        return self._pipeline.upscaler.badge
 
     def lines(self) -> list[str]:
-        """What will happen, for the user."""
-        upscaler = self.pipeline.upscaler
-        return self.plan.lines(self.pipeline.source.info, upscaler.scale, str(upscaler.badge))
+        """See `EncodeJob`."""
+        upscaler = self._pipeline.upscaler
+        larger = upscaled_info(self.info, upscaler)
+        return self.plan.lines(self.info, larger, str(upscaler.badge)) + encoder_notes(self._options, larger)
+
+    def stop(self) -> None:
+        """See `EncodeJob`."""
+        self._pipeline.stop()
 
     def run(self, on_frame: Callable[[Frame], None]) -> Encoded:
-        """Encode, audit, and give the output its name.
-
-        Args:
-            on_frame: called with each frame after it was written, in the caller's thread.
-
-        Raises:
-            InterruptedRun: `pipeline.stop` was called; what is finished is playable and keeps its `.part` name.
-            LossError: the output is there, but the input or the audit misses something.
-            RtsrError: whatever else a stage raises.
-        """
+        """See `EncodeJob`."""
         self._sink.on_frame = on_frame
         began_s = time.monotonic()
         try:
-            self.pipeline.run()
+            self._pipeline.run()
         except BaseException:
             if kept := self._keep_what_plays():
                 log.info("what was finished plays: %s", kept)
             raise
-        video, info = self._sink.video, self.pipeline.source.info
-        if self.pipeline.stopped:
+        video, info = self._sink.video, self.info
+        if self._pipeline.stopped:
             kept = self._keep_what_plays()
             raise InterruptedRun(
                 f"stopped after {len(video.pts)} of {info.frame_count or 'an unknown number of'} frames",
                 mend=f"what was finished plays: {kept}" if kept else "nothing was finished, nothing is kept",
             )
-        missing = audit(str(self.plan.part), video.pts, info.time_base, video.copied)
-        os.replace(self.plan.part, self.plan.output)
-        losses = self.pipeline.source.losses + missing
-        if losses:
-            raise LossError(
-                f"{self.plan.output} is finished with {len(video.pts)} frames, but {'; '.join(losses)}",
-                mend="All that could be read is in it",
-            )
+        made = Made(self.plan.part, video.pts, info.time_base, video.copied)
+        conclude(made, self.plan.output, self._pipeline.source.losses)
         media_s = float(self._sink.end_s - self._sink.begin_s)
-        return Encoded(str(self.plan.output), len(video.pts), time.monotonic() - began_s, media_s)
+        frames = len(video.pts)
+        return Encoded(str(self.plan.output), frames, frames, time.monotonic() - began_s, media_s)
 
     def _keep_what_plays(self) -> Path | None:
         """The unfinished file, if a player can show something of it; else it is removed."""

@@ -42,3 +42,13 @@ def test_encode_vs_ffmpeg():
 
 def test_the_page_of_quality_is_what_its_command_prints(shared):
     assert run("quality") == (ROOT / "docs/quality.md").read_text("utf-8")
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg: apt-get install ffmpeg")
+def test_job_layer(shared):
+    clip = shared / "video/webcam_640x480_fullrange.mkv"
+    printed = run(
+        "job_layer", str(clip), "--seconds", "20", "--pairs", "1", "--model", "bicubic", "--preset", "ultrafast"
+    )
+    assert "ratio of wall times: " in printed
+    assert "gives its next frame" in printed
