@@ -146,7 +146,9 @@ class Encoding(Upscale):
     """No flag: of the network, which follows from `times` or `size`: `rtsr.jobs.sizing`."""
     times: str = option("2", "output side over input side, as 2, 1.5 or 4/3", "--scale", "-s", metavar="N")
     size: str | None = option(
-        None, "size of the output as it is shown, instead of --scale; -1 or -2 for a side keeps the shape", metavar="WxH"
+        None,
+        "size of the output as it is shown, instead of --scale; -1 or -2 for a side keeps the shape",
+        metavar="WxH",
     )
     square_pixels: bool = option(False, "make the samples square, where the input's are not")
     deinterlace: Literal["auto", "yes", "no"] = option(
@@ -198,7 +200,9 @@ class Encoding(Upscale):
     movflags: str | None = option(None, "how MP4 and MOV are laid out: +faststart", "-movflags", metavar="FLAGS")
     provenance: bool = option(True, "a tag that tells the network, its settings and this version of rtsr")
     overwrite: bool = option(False, "replace OUT if it exists", "-y", "--overwrite")
-    segments: bool = option(True, "work in segments that are kept on disk, so that the same command goes on after a stop")
+    segments: bool = option(
+        True, "work in segments that are kept on disk, so that the same command goes on after a stop"
+    )
     restart: bool = option(False, "forget what an earlier run of the same output has finished")
     encoder_threads: int = option(
         0, "threads of the encoder, on which x264's bits depend; 0 = as many as help where the job begins", metavar="N"

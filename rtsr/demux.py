@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -60,6 +62,23 @@ def permit(protocols: str | None) -> None:
     _stores = tuple(name for name in names if name in SCHEMES)
     ours = [name for name in names if name not in SCHEMES]
     _permitted = tuple(dict.fromkeys(part for name in ours for part in (name, *_UNDERLYING.get(name, ()))))
+
+
+@contextmanager
+def complaints() -> Iterator[list[str]]:
+    """While inside, the list gets what FFmpeg calls errors in this thread: a demuxer that skips damage raises none.
+
+    Not where a decoder works with threads of its own: each of its messages would wait for Python.
+    """
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    told: list[str] = []
+    try:
+        with av.logging.Capture() as logs:
+            yield told
+        told += [" ".join(message.split()) for _, _, message in logs]
+    finally:
+        av.logging.set_level(level)
 
 
 def scheme_of(uri: str) -> str:

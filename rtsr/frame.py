@@ -165,6 +165,8 @@ class StreamInfo:
     """A codec that leaves detail out, or a camera's own processing, has been over the pictures."""
     notes: tuple[str, ...] = ()
     """What its source does to the pictures or their times, or found in them, in words, for the plan."""
+    lossy_steps: tuple[str, ...] = ()
+    """Of that, what leaves something of the input out, in fewer words."""
 
     def resized(self, width: int, height: int) -> "StreamInfo":
         """The same stream at another size, in luma samples: shown in the same shape, turned the same way.

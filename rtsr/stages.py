@@ -30,7 +30,7 @@ class Source(Protocol):
         """From any thread: go on within a frame of `time_s`, with the next `epoch`. Live sources ignore it."""
 
     def close(self) -> None:
-        """Let go of device and decoder. A live or piped source may be closed while another thread reads it: that ends."""
+        """Let go of device and decoder. Live and piped sources may be closed while another thread reads: that ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,10 @@ def run_batch(options: Encodes) -> None:
         RtsrError: see `rtsr.jobs.batch.Batch.run`.
     """
     from rtsr.jobs.batch import open_batch
+    from rtsr.jobs.outlet import refuse_idle
 
     batch = open_batch(options)
+    refuse_idle(batch.options_of(batch.items[0]))  # of all: each is a file and becomes one
     if options.dry_run:
         _tell_plan(batch)
         return
@@ -84,8 +86,8 @@ class _Lines:
     def begin(self, item: Item, job: EncodeJob) -> None:
         """See `_Report`."""
         self._say(f"{self._number(item)} {item.source} -> {item.output}")
-        for fate in job.plan.dropped:  # a loss is said in any case
-            print(f"  {fate}", file=sys.stderr)
+        for words in job.plan.losses:  # a loss is said in any case
+            print(f"  {words}", file=sys.stderr)
         if job.resumed_frames:
             self._say(f"  going on after {job.resumed_frames} frames that are finished")
 
@@ -131,8 +133,8 @@ class _Events:
     def begin(self, item: Item, job: EncodeJob) -> None:
         """See `_Report`."""
         _event(file=str(item.source), event="begin", output=str(item.output), resumed_frames=job.resumed_frames)
-        for fate in job.plan.dropped:
-            _event(file=str(item.source), event="loss", words=str(fate))
+        for words in job.plan.losses:
+            _event(file=str(item.source), event="loss", words=words)
 
     def result(self, result: Result) -> None:
         """See `_Report`."""

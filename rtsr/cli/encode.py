@@ -24,6 +24,7 @@ def run(options: Encodes) -> None:
     from rtsr.demux import permit
     from rtsr.jobs.batch import is_folder, name_in_folder
     from rtsr.jobs.inputs import is_many
+    from rtsr.jobs.outlet import refuse_idle
     from rtsr.sources import kind_of
 
     permit(options.protocols)
@@ -35,6 +36,7 @@ def run(options: Encodes) -> None:
         flag = "--skip-existing" if options.skip_existing else f"--name {options.name}"
         raise UsageError(f"{flag} is of use where OUT is a folder", mend=f"leave it out, or write {options.output}/")
     one = name_in_folder(options) if to_folder else options.of(options.sources[0], options.output)
+    refuse_idle(one)
     if options.sample is not None and not options.dry_run:
         from rtsr.cli.sample import run_sample
 
@@ -54,16 +56,15 @@ def _run_many(options: Encodes) -> None:
 def _run_one(options: Encode) -> None:
     from rtsr.jobs.direct import direct_dry_run, is_direct
     from rtsr.jobs.encode import dry_run
-    from rtsr.jobs.outlet import refuse_idle, where
+    from rtsr.jobs.outlet import where
 
-    refuse_idle(options)
     if options.dry_run:
         told = direct_dry_run(options) if is_direct(options) else dry_run(options)
         print("\n".join(told), file=sys.stderr if options.output == "-" else sys.stdout)
         return
     job = open_job(options)
     quiet = options.progress in ("json", "none")
-    for line in [str(fate) for fate in job.plan.dropped] if quiet else job.lines():  # a loss is said in any case
+    for line in job.plan.losses if quiet else job.lines():  # a loss is said in any case
         print(line, file=sys.stderr)
     with open_session(options.progress) as session:
         done = session.run(job)

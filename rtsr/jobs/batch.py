@@ -94,7 +94,7 @@ def open_batch(options: Encodes) -> Batch:
         find_model(options.model, known_models().get(options.model, (2,))[0])  # of whatever scale: that is each file's
     inputs = find_inputs(options.sources, folder)
     items = [_item(one, folder, template, options) for one in inputs.taken]
-    _refuse_twins(items)
+    _refuse_clashes(items)
     return Batch(options, items, inputs.left_out)
 
 
@@ -227,17 +227,24 @@ def _item(one: Input, folder: Path, template: Template, options: Encodes) -> Ite
     return Item(one.path, output, name)
 
 
-def _refuse_twins(items: Sequence[Item]) -> None:
+def _refuse_clashes(items: Sequence[Item]) -> None:
+    """Each output has a name of its own, and no input's."""
     seen: dict[str, Item] = {}
+    inputs = {_known_as(item.source) for item in items}
     for item in items:
-        twin = seen.setdefault(os.path.normcase(os.path.abspath(item.output)), item)
+        twin = seen.setdefault(_known_as(item.output), item)
         if twin is not item:
             mend = "rename one, or write a list whose lines name the outputs: IN -> OUT"
             if twin.source.name != item.source.name:
                 mend = "add --name '{file}.{model}.{scale}x.{ext}'"
             raise UsageError(f"{twin.source} and {item.source} would both become {item.output}", mend=mend)
-        if os.path.abspath(item.output) == os.path.abspath(item.source):
-            raise UsageError(f"{item.source} would become itself", mend="name another folder, or another --name")
+        if _known_as(item.output) in inputs:
+            mend = "name another folder, or another --name"
+            raise UsageError(f"{item.source} would become {item.output}, which is an input", mend=mend)
+
+
+def _known_as(path: Path) -> str:
+    return os.path.normcase(os.path.abspath(path))
 
 
 def _settings(options: Encodes) -> dict[str, Any]:

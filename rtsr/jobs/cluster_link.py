@@ -72,7 +72,12 @@ class Link:
         return self._client
 
     def connect(self, timeout_s: float) -> None:
-        """Raises BackendError when nobody answers, UsageError when who answers is open to the network, or wants certificates."""
+        """Anew, if need be.
+
+        Raises:
+            BackendError: nobody answers.
+            UsageError: who answers is open to the network, or wants certificates.
+        """
         from distributed import Client, Security
 
         security = Security()  # by dask's own settings

@@ -109,8 +109,8 @@ class Report:
         with BytesIO(done.segment) as file:
             read_head(file)
             times = sorted((coded.pts, coded.duration) for coded in read_packets(file))
-        self._keep(done.number, done.segment)
         self.losses += [words for words in done.losses if words not in self.losses]
+        self._keep(done.number, done.segment)
         self.frames(done.number, times, 0)
 
 

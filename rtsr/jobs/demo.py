@@ -90,7 +90,9 @@ def _sheet(panes: list[tuple[str, NDArray[np.uint8]]]) -> Image.Image:
 def _rgb(frame: Frame, color: Color) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 for an image file."""
     size = frame.width, frame.height
-    bgra = np.ascontiguousarray(RgbScaler(size, size, color, frame.layout).bgra(frame), np.uint8).reshape(frame.height, frame.width, 4)
+    bgra = np.ascontiguousarray(RgbScaler(size, size, color, frame.layout).bgra(frame), np.uint8).reshape(
+        frame.height, frame.width, 4
+    )
     return bgra[:, :, 2::-1]
 
 

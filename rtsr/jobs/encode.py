@@ -16,7 +16,7 @@ from rtsr.frame import Frame, StreamInfo, Timed
 from rtsr.jobs.audit import playable
 from rtsr.jobs.choose import settler
 from rtsr.jobs.crew import crew_of, refuse_alone
-from rtsr.jobs.outcome import Encoded, Made, companion_of, conclude, encoder_notes, encoder_of
+from rtsr.jobs.outcome import Encoded, Made, companion_of, conclude, damage_in, encoder_notes, encoder_of
 from rtsr.jobs.outlook import look_ahead
 from rtsr.jobs.plan import Plan, make_plan, refuse_place
 from rtsr.jobs.segmented import open_segmented
@@ -145,7 +145,7 @@ class OnePassEncode:
                 mend=f"what was finished plays: {kept}" if kept else "nothing was finished, nothing is kept",
             )
         made = Made(self.plan.part, video.pts, info.time_base, video.copied)
-        conclude(made, self.plan.output, self._pipeline.source.losses)
+        conclude(made, self.plan.output, [*damage_in(self._options, self.plan), *self._pipeline.source.losses])
         media_s = float(self._sink.end_s - self._sink.begin_s)
         frames = len(video.pts)
         return Encoded(str(self.plan.output), frames, frames, time.monotonic() - began_s, media_s)

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -27,7 +27,7 @@ from rtsr.storage import Place, is_remote
 
 FORM = 1
 """Version of what is in `job.json`."""
-_LOCK = "lock"
+_LOCK, _LOSSES = "lock", "losses.json"
 _SAMPLES, _SAMPLE_BYTES = 64, 1 << 16
 
 
@@ -137,6 +137,22 @@ class JobFolder:
             ResourceError: the disk is full.
         """
         self._write(segment_name(number), segment)
+
+    @property
+    def losses(self) -> list[tuple[str, ...]]:
+        """What each run's source could not give, in words: kept, since no later run reads there again."""
+        try:
+            return [tuple(words) for words in json.loads((self.place / _LOSSES).read_text(encoding="utf-8"))]
+        except FileNotFoundError:
+            return []
+
+    def note(self, run: int, losses: Sequence[str]) -> None:
+        """Write down what the source of a run, counted from 0, could not give so far."""
+        told = self.losses
+        if losses and (run >= len(told) or told[run] != tuple(losses)):
+            told += [()] * (run + 1 - len(told))
+            told[run] = tuple(losses)
+            self._write(_LOSSES, json.dumps(told).encode())
 
     def finished(self, number: int) -> Head | None:
         """What is known of a finished segment; None where it is not finished or its head is damaged."""

@@ -20,6 +20,7 @@ from rtsr.sinks.encoder_trial import try_options
 from rtsr.sinks.recode import bits_of
 from rtsr.sinks.threads import pinned
 from rtsr.sinks.tone import Tone
+from rtsr.sources.keyframes import damage_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +107,12 @@ class Made:
     time_base: Fraction
     copied: Promise
     """What is in it beside the frames of the video."""
+
+
+def damage_in(options: Encode, plan: Plan) -> tuple[str, ...]:
+    """What of an input file that is wanted whole no demuxer could read, in words."""
+    whole = options.start_s is None and options.length_s is None
+    return damage_of(options.source.removeprefix("file://"), plan.reading.stream) if plan.fates and whole else ()
 
 
 def conclude(made: Made, output: Path, losses: Sequence[str]) -> None:

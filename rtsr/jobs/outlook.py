@@ -49,7 +49,7 @@ class Outlook:
     def losses(self) -> list[str]:
         """Every lossy step."""
         told = [note for note in self.notes if "lost" in note or "converted" in note or "becomes" in note]
-        return [*self._encoding(), *told, *self.plan.losses]
+        return [*self.source.lossy_steps, *self._encoding(), *told, *self.plan.losses]
 
     def lines(self) -> list[str]:
         """For the user."""

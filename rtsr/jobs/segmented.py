@@ -13,18 +13,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtsr.config import AUTO, Encode
-from rtsr.errors import InterruptedRun, UsageError
+from rtsr.errors import InterruptedRun, LossError, UsageError
 from rtsr.jobs import registry
 from rtsr.jobs.crew import Crew, Report
 from rtsr.jobs.cuts import plan_edges
 from rtsr.jobs.folder import Job, JobFolder, differences, identity, open_folder
 from rtsr.jobs.machine import cores
-from rtsr.jobs.outcome import Encoded, Made, companion_of, conclude, encoder_notes, encoder_of
+from rtsr.jobs.outcome import Encoded, Made, companion_of, conclude, damage_in, encoder_notes, encoder_of
 from rtsr.jobs.task import Task, ToldSink, open_part, settings_of
 from rtsr.segment import Cut
 from rtsr.sinks import upscaled_info
@@ -125,11 +125,10 @@ class SegmentedEncode:
             RtsrError: whatever else a stage raises; what is finished is kept, too.
         """
         began_s, tally = time.monotonic(), _Tally(on_frame)
-        losses: list[str] = []
         try:
             made = None
             while made is None:  # again where a segment turns out to be damaged on disk
-                losses += self._encode_missing(tally)
+                self._encode_missing(tally)
                 made = self._stitched()
         except BaseException as error:
             if isinstance(error, InterruptedRun):
@@ -146,12 +145,24 @@ class SegmentedEncode:
             if made is None:
                 self._folder.close()
         try:
-            conclude(made, self.plan.output, losses)
-        finally:
-            self._folder.remove()
-            registry.forget(self.plan.output)
+            conclude(made, self.plan.output, self._losses())
+        except LossError:
+            self._leave()
+            raise
+        except BaseException:
+            self._folder.close()  # the output has not got its name
+            raise
+        self._leave()
         elapsed_s = time.monotonic() - began_s
         return Encoded(str(self.plan.output), len(made.pts), tally.frames, elapsed_s, float(tally.media_s))
+
+    def _losses(self) -> list[str]:
+        """Of the input: what no demuxer could read, and what every run's source could not give."""
+        return [*damage_in(self._options, self.plan), *dict.fromkeys(chain(*self._folder.losses))]
+
+    def _leave(self) -> None:
+        self._folder.remove()
+        registry.forget(self.plan.output)
 
     def _compose(self) -> Pipeline:
         """For the first run of segments that are missing; all of them where nothing was begun."""
@@ -174,8 +185,8 @@ class SegmentedEncode:
                 f"the unfinished job in {self._folder.place} is another one: {'; '.join(changed)}",
                 mend="give what it was begun with, or begin again with --restart",
             )
-        self._sink = ToldSink(SegmentSink(self._target, self._missing(), self._folder.store), lambda frame: None)
-        self._used = False
+        self._sink = ToldSink(SegmentSink(self._target, self._missing(), self._keep), lambda frame: None)
+        self._used, self._run = False, len(self._folder.losses)
         return self._sink
 
     def _try_out(self, info: StreamInfo) -> Target:
@@ -202,30 +213,36 @@ class SegmentedEncode:
     def _finished(self) -> int:
         return sum(self._folder.finished(cut.number) is not None for cut in self._cuts)
 
-    def _encode_missing(self, tally: _Tally) -> list[str]:
-        """Run pipelines until every segment is there; what their sources could not give."""
+    def _keep(self, number: int, segment: bytes) -> None:
+        self._folder.store(number, segment)
+        self._folder.note(self._run, self._pipeline.source.losses)
+
+    def _encode_missing(self, tally: _Tally) -> None:
+        """Run pipelines until every segment is there."""
         if self._crew is not None:
-            return self._encoded_by(self._crew, tally)
-        losses: list[str] = []
+            self._encode_by(self._crew, tally)
         while self._missing():
             if self._used:
                 self._pipeline = self._compose()
             self._used = True
             self._sink.on_frame = tally.take
             self._pipeline.run()
-            losses += self._pipeline.source.losses
+            self._folder.note(self._run, self._pipeline.source.losses)
             self._refuse_stopped()
-        return losses
 
-    def _encoded_by(self, crew: Crew, tally: _Tally) -> list[str]:
+    def _encode_by(self, crew: Crew, tally: _Tally) -> None:
         """The same by others, wherever they are."""
         self._pipeline.close()  # of this process nothing but its memory would be taken
         tasks = [self._task(cut) for cut in self._cuts if self._folder.finished(cut.number) is None]
-        report = Report(self._folder.store, tally.take, self._target.info.time_base)
+
+        def keep(number: int, segment: bytes) -> None:
+            self._folder.note(self._run, report.losses)
+            self._folder.store(number, segment)
+
+        report = Report(keep, tally.take, self._target.info.time_base)
         if tasks:
             crew.encode(tasks, report, lambda: self._stopped)
             self._refuse_stopped()
-        return report.losses
 
     def _task(self, cut: Cut) -> Task:
         if self._old is None:

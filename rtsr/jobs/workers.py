@@ -140,7 +140,7 @@ class Workers:
         how = _how_it_ended(worker.process.exitcode)
         if lost[number] >= _DEATHS:
             raise ResourceError(
-                f"segment {number} has cost {_DEATHS} processes, the last one {how}",
+                f"segment {number} has cost {_DEATHS} processes, the last one: {how}",
                 mend="where memory is short, take fewer --workers; the same command goes on",
             )
         log.warning("a worker was lost (%s); its segment is given to another", how)

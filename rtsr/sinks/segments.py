@@ -14,9 +14,9 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from rtsr.frame import Frame, StreamInfo
+from rtsr.segment import Coded, Cut, Head, segment_bytes
 from rtsr.sinks.encoder import Encoder, add_video, picture_for
 from rtsr.sinks.failures import encoder_failed, encoder_refuses
-from rtsr.segment import Coded, Cut, Head, segment_bytes
 
 Store = Callable[[int, bytes], None]
 """Takes the number of a finished segment and its file."""

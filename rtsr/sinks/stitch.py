@@ -13,8 +13,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from rtsr.errors import RtsrError
-from rtsr.sinks.muxer import Muxer
 from rtsr.segment import CorruptSegment, read_head, read_packets, read_times
+from rtsr.sinks.muxer import Muxer
 
 Open = Callable[[int], BinaryIO]
 """Opens the file of a segment by its number."""

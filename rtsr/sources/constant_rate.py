@@ -68,6 +68,7 @@ class ConstantRate:
         self._info = replace(
             old, time_base=1 / fps, rate_fps=fps, frame_count=count, start_s=tick_of(old.start_s, fps) / fps,
             notes=(*old.notes, note),
+            lossy_steps=(*old.lossy_steps, f"frames are dropped or doubled to {fps} per second"),
         )  # fmt: skip
         self.dropped = self.doubled = 0
 

@@ -60,7 +60,8 @@ def cropped_info(info: StreamInfo, crop: Crop) -> StreamInfo:
     """`info` of what is left, with a note of what was cut off."""
     width, height = crop.size_of(info.width, info.height)
     note = f"the container shows {width}x{height} of {info.width}x{info.height}: cut off are {crop}"
-    return replace(info, width=width, height=height, notes=(*info.notes, note))
+    lossy = *info.lossy_steps, "what the container hides is cut off"
+    return replace(info, width=width, height=height, notes=(*info.notes, note), lossy_steps=lossy)
 
 
 def cropped(frame: Frame, crop: Crop) -> Frame:

@@ -54,9 +54,7 @@ class FileSource:
     def __init__(self, reader: Reader, probed: Probed, part: Part, reading: Reading) -> None:
         self._reader, self._info, self._part = reader, probed.info, part
         self._number, self._fields, self._crop = reading.stream, probed.fields, probed.crop
-        self._deinterlace = reading.deinterlace == "yes" or (
-            reading.deinterlace == "auto" and probed.fields.order != "progressive"
-        )
+        self._deinterlace = probed.deinterlaced
         begin_s = reader.begin_s
         self._since_s = begin_s + part.start_s if part.start_s is not None else None
         self._until_s = begin_s + (part.start_s or 0) + part.length_s if part.length_s is not None else None

@@ -163,7 +163,10 @@ def _pictures(path: Path) -> Iterator[tuple[av.VideoFrame, int]]:
     try:
         with path.open("rb") as file:
             for coded in read_packets(file):
-                packet = cast("Packet[VideoStream]", Packet(coded.data))
+                # Not Packet(bytes): a decoder's thread that frees it waits for the GIL, which whoever closes the
+                # decoder holds while waiting for that thread.
+                packet = cast("Packet[VideoStream]", Packet(len(coded.data)))
+                packet.update(coded.data)
                 packet.pts, packet.time_base = coded.pts, Fraction(*head.unit)
                 durations[coded.pts] = coded.duration
                 yield from ((one, durations.pop(one.pts or 0, 0)) for one in context.decode(packet))

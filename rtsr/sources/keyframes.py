@@ -13,6 +13,7 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from rtsr.demux import complaints
 from rtsr.sources.opening import open_container, video_of
 from rtsr.sources.reading import AS_IT_IS, Reading
 
@@ -57,6 +58,8 @@ class PacketTimes:
     """Seconds."""
     regular: bool
     """Every packet has a time, no two have the same, and the file could be read to its end."""
+    faults: tuple[str, ...] = ()
+    """What the demuxer complained of, where it went on behind damage: whatever lay there is in no packet."""
 
     def last_before(self, pts: int) -> int | None:
         """The last time before `pts`; None where there is none."""
@@ -87,7 +90,7 @@ def packet_times(path: str, number: int | None = None) -> PacketTimes:
 def _read(path: str, number: int | None, _size: int, _mtime_ns: int) -> PacketTimes:
     shown, keyframes = array("q"), array("q")
     regular = True
-    with open_container(path) as container:
+    with complaints() as faults, open_container(path) as container:
         stream = video_of(path, container, number)
         time_base = Fraction(stream.time_base or Fraction(1, av.time_base))
         try:
@@ -105,4 +108,10 @@ def _read(path: str, number: int | None, _size: int, _mtime_ns: int) -> PacketTi
     times = np.sort(np.frombuffer(shown, np.int64)) if shown else np.empty(0, np.int64)
     regular = regular and bool(np.all(np.diff(times) > 0))
     keys = np.unique(np.frombuffer(keyframes, np.int64)) if keyframes else times[:0]
-    return PacketTimes(times, keys, time_base, regular)
+    return PacketTimes(times, keys, time_base, regular, tuple(faults))
+
+
+def damage_of(path: str, number: int | None = None) -> tuple[str, ...]:
+    """What of the file could not be read as it was meant, in words; empty where all could."""
+    faults = packet_times(path, number).faults
+    return (f"the file is damaged in {len(faults)} places ({faults[0]})",) if faults else ()

@@ -34,6 +34,8 @@ class Probed:
     """As it goes on from there."""
     fields: Fields
     crop: Crop | None
+    deinterlaced: bool
+    """Whether fields are to become frames."""
 
 
 def probe(path: str, part: Part, reading: Reading) -> Probed:
@@ -50,11 +52,15 @@ def probe(path: str, part: Part, reading: Reading) -> Probed:
         coded = _cut(_info(path, container, stream, picture), part)
         crop = crop_of(container, stream.index)
     fields = look_at(path, reading.stream)
-    info = replace(coded, notes=_notes(fields, reading))
+    deinterlaced = reading.deinterlace == "yes" or (reading.deinterlace == "auto" and fields.order != "progressive")
+    lossy = ("deinterlacing: every second row is made anew",) if deinterlaced else ()
+    if fields.order != "progressive" and not deinterlaced:
+        lossy = ("the combs of interlaced pictures are upscaled with them",)
+    info = replace(coded, notes=_notes(fields, reading), lossy_steps=lossy)
     if crop is not None:
         crop = crop.whole(info.layout)
         info = cropped_info(info, crop)
-    return Probed(coded, info, fields, crop)
+    return Probed(coded, info, fields, crop, deinterlaced)
 
 
 def _notes(fields: Fields, reading: Reading) -> tuple[str, ...]:

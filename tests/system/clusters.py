@@ -1,4 +1,4 @@
-"""Real dask clusters on loopback for tests: a scheduler and workers as processes that can be killed and started anew."""
+"""Real dask clusters on loopback for tests: processes that can be killed and started anew."""
 
 from __future__ import annotations
 
@@ -64,18 +64,23 @@ class Cluster:
         for process in [*self.workers, self.scheduler]:
             process.terminate()
         for process in [*self.workers, self.scheduler]:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+            self.end(process)
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait for its end; a worker whose scheduler went at the same moment may stand still for ever."""
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
 
     def log(self) -> str:
         return "\n".join(path.read_text(errors="replace")[-2000:] for path in sorted(self._folder.glob("*.log")))
 
     def _start(self, command: list[str], **environment: str) -> subprocess.Popen[bytes]:
         names = ("--tls-ca-file", "--tls-cert", "--tls-key")
-        tls = [str(one) for pair in zip(names, self._tls or (), strict=False) for one in pair]
+        more = [str(one) for pair in zip(names, self._tls or (), strict=False) for one in pair]
+        more += ["--no-dashboard", "--dashboard-address", ":0"]
         settings = {
             "PYTHONPATH": f"{environment.pop('before', '')}{os.pathsep}{ROOT}".lstrip(os.pathsep),
             "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "warning",
@@ -84,6 +89,6 @@ class Cluster:
         number = len(list(self._folder.glob("*.log")))
         with (self._folder / f"{number:02}-{name}.log").open("wb") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.{name}", *options, *tls, "--dashboard-address", ":0", "--no-dashboard"],
+                [sys.executable, "-m", f"distributed.cli.{name}", *options, *more],
                 stdout=log, stderr=log, env=os.environ | settings | environment, cwd=self._folder,
             )  # fmt: skip

@@ -80,7 +80,7 @@ def test_a_lost_worker_and_a_restarted_scheduler_cost_no_film(clip: Path, alone:
         wait_for(lambda: finished(3), "the third segment")
         there.scheduler.send_signal(signal.SIGKILL)
         there.scheduler.wait(10)
-        there.workers[1].wait(30)  # dask's workers end with their scheduler: whoever supervises them starts them anew
+        there.end(there.workers[1])  # dask's workers end with their scheduler; whoever supervises them starts them anew
         there.start_scheduler()
         there.start_worker()
         told = job.communicate(timeout=120)[1]

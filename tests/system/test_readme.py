@@ -22,12 +22,17 @@ ENVIRONMENT = {**QUIET, "PYTHONPATH": str(ROOT)}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the commands name: in.mp4, mine.onnx and PICTURES."""
+    """A folder with what the commands name: in.mp4, mine.onnx, PICTURES, CLIPS and frames."""
     folder = tmp_path_factory.mktemp("readme")
     _run(["rtsr", "encode", "pattern:64x36?seconds=2", "in.mp4", "--model", "bicubic"], folder)
     shutil.copyfile(ROOT / "rtsr" / "models" / "esr-max-k5c2_x2.onnx", folder / "mine.onnx")
     (folder / "PICTURES").mkdir()
     Image.effect_noise((64, 48), 60).convert("RGB").save(folder / "PICTURES" / "noise.png")
+    (folder / "CLIPS").mkdir()
+    shutil.copyfile(folder / "in.mp4", folder / "CLIPS" / "in.mp4")
+    (folder / "frames").mkdir()
+    for number in range(1, 4):
+        Image.effect_noise((64, 48), 60).convert("RGB").save(folder / "frames" / f"{number:05}.png")
     return folder
 
 
@@ -39,8 +44,21 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def _pipe(line: str, folder: Path) -> None:
+    """As a shell runs it; every program of it must succeed."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("needs ffmpeg: apt-get install ffmpeg")
+    programs = line.replace("rtsr encode", f"{sys.executable} -m rtsr encode").replace("out.mkv", "out.mkv -y")
+    command = ["bash", "-o", "pipefail", "-c", programs]
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=170)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_of_the_readme_works(place: Path, line: str) -> None:
+    if "|" in line:
+        _pipe(line, place)
+        return
     command = shlex.split(line)
     for output in ("out.mp4", "out.mkv"):
         (place / output).unlink(missing_ok=True)

@@ -309,3 +309,24 @@ def test_segments_are_whole_or_not_there(film: Path, tmp_path: Path) -> None:
     folder = open_folder(output)
     assert output.exists() or folder.job is not None
     folder.close()
+
+
+def test_what_an_earlier_run_missed_is_told_at_the_end(
+    film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run that finishes the film does not read the damaged part again."""
+    hurt, output = tmp_path / "hurt.mkv", tmp_path / "o.mp4"
+    content = bytearray(film.read_bytes())
+    for at in range(len(content) // 20, len(content) // 12, 37):
+        content[at] ^= 255
+    hurt.write_bytes(content)
+    assert main(["encode", str(hurt), str(tmp_path / "whole.mp4"), *QUICK]) == 4
+    told = capsys.readouterr().err
+    assert "damaged" in told
+    run = began(hurt, output)
+    wait_for_segments(run, output, 12)
+    run.kill()
+    run.communicate()
+    assert main(["encode", str(hurt), str(output), *QUICK]) == 4
+    assert "damaged" in capsys.readouterr().err
+    assert same(output, tmp_path / "whole.mp4")

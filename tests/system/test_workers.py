@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,14 @@ import pytest
 from rtsr.cli import main
 from rtsr.config import Encode
 from rtsr.errors import ResourceError
+from rtsr.jobs.crew import Report
 from rtsr.jobs.encode import open_encode
-from rtsr.jobs.workers import shares
+from rtsr.jobs.plan import make_plan
+from rtsr.jobs.segmented import open_segmented
+from rtsr.jobs.task import Task
+from rtsr.jobs.workers import Workers, shares
 from tests.films import film
+from tests.system.clusters import wait_for
 
 SETTINGS = ("-crf", "30", "-preset", "veryfast")
 
@@ -65,15 +71,27 @@ def test_a_killed_worker_costs_only_its_segment(clip: Path, alone: bytes, tmp_pa
     assert output.read_bytes() == alone
 
 
-def test_a_segment_that_ends_every_process_ends_the_run_in_words(clip: Path, tmp_path: Path) -> None:
-    def on_frame(_frame: object) -> None:
-        for child in multiprocessing.active_children():
-            os.kill(child.pid or 0, signal.SIGKILL)
+class Bomb:
+    """Whoever unpacks it ends at once, as by a fault in native code."""
 
-    job = open_encode(Encode(source=str(clip), output=str(tmp_path / "out.mp4"), crf=30, preset="veryfast", workers=2))
-    with pytest.raises(ResourceError, match="has cost 3 processes, the last one killed by SIGKILL"):
-        job.run(on_frame)
+    def __reduce__(self) -> tuple[object, ...]:
+        return os._exit, (11,)
+
+
+class Bombed(Workers):
+    """Real workers whose tasks are not what they seem."""
+
+    def encode(self, tasks: Sequence[Task], report: Report, stopped: Callable[[], bool]) -> None:
+        super().encode([replace(task, settings={"": Bomb()}) for task in tasks], report, stopped)
+
+
+def test_a_segment_that_ends_every_process_ends_the_run_in_words(clip: Path, tmp_path: Path) -> None:
+    options = Encode(source=str(clip), output=str(tmp_path / "out.mp4"), crf=30, preset="veryfast")
+    job = open_segmented(options, make_plan(options), Bombed(2))
+    with pytest.raises(ResourceError, match="has cost 3 processes, the last one: it ended with 11"):
+        job.run(lambda frame: None)
     assert not multiprocessing.active_children()
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_when_the_first_process_is_killed_its_workers_end_and_the_same_command_goes_on(
@@ -105,6 +123,21 @@ def test_a_stop_ends_the_workers_and_the_same_command_goes_on(clip: Path, alone:
     assert "the same command goes on" in told
     assert main(command[3:]) == 0
     assert output.read_bytes() == alone
+
+
+def test_what_a_worker_could_not_read_is_told(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    short = tmp_path / "short.mkv"
+    film(short, options={"g": "25"}, times=range(600), size=(128, 72))
+    content = short.read_bytes()
+    short.write_bytes(content[: len(content) * 2 // 3])
+    said = []
+    for workers in ("1", "2"):
+        output = tmp_path / f"{workers}.mp4"
+        assert main(["encode", str(short), str(output), *SETTINGS, "--workers", workers]) == 4
+        said.append(capfd.readouterr().err.partition(" is finished with ")[2])
+    assert "cut short" in said[0]
+    assert said[0] == said[1]
+    assert (tmp_path / "1.mp4").read_bytes() == (tmp_path / "2.mp4").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -152,16 +185,6 @@ def test_no_core_is_idle_and_none_is_shared_where_there_are_enough(
     cores: list[int], count: int, each: list[tuple[int, ...]]
 ) -> None:
     assert shares(cores, count) == each
-
-
-def wait_for(found: object, what: str, seconds: float = 60) -> list[int]:
-    """The first true answer of `found`."""
-    until_s = time.monotonic() + seconds
-    while time.monotonic() < until_s:
-        if answer := found():  # type: ignore[operator]
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not come within {seconds} s")
 
 
 def workers_of(pid: int) -> list[int]:
