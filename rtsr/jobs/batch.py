@@ -11,12 +11,13 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from rtsr.config import AUTO, Encode, Encodes, Encoding
+from rtsr.config import AUTO, Encode, Encodes
 from rtsr.errors import FailedFilesError, InterruptedRun, ResourceError, RtsrError, UsageError
+from rtsr.jobs import settings
 from rtsr.jobs.inputs import Input, find_inputs
 from rtsr.jobs.naming import Template, template_of
 from rtsr.jobs.queue import Queue, open_queue
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Verdict = Literal["done", "went on", "skipped", "failed"]
 VERDICTS: tuple[Verdict, ...] = ("done", "went on", "skipped", "failed")
-_NO_MATTER = frozenset(
-    {"overwrite", "progress", "dry_run", "restart", "threads", "segments", "protocols", "why"}
-    | {"workers", "cluster", "cluster_resources", "cluster_tls", "cluster_storage", "insecure"}
-)
-"""Options that do not change what an output is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +130,7 @@ class Batch:
         """
         folder = Path(self._options.output)
         _make_folder(folder)
-        queue = open_queue(folder, _settings(self._options), "forget" if self._options.restart else "go on")
+        queue = open_queue(folder, settings.told(self._options), "forget" if self._options.restart else "go on")
         try:
             for item in self.items:
                 if self._stopped:
@@ -245,19 +241,6 @@ def _refuse_clashes(items: Sequence[Item]) -> None:
 
 def _known_as(path: Path) -> str:
     return os.path.normcase(os.path.abspath(path))
-
-
-def _settings(options: Encodes) -> dict[str, Any]:
-    """Of `options`, what decides what the outputs are, as JSON gives it back."""
-    told = asdict(options)
-    names = [field.name for field in fields(Encoding) if field.name not in _NO_MATTER]
-    return {name: _plain(told[name]) for name in names}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, (str, int, float, bool)) or value is None:
-        return value
-    return [_plain(one) for one in value] if isinstance(value, (tuple, list)) else str(value)
 
 
 def _make_folder(place: Path) -> None:

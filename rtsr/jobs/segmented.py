@@ -15,7 +15,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtsr.config import AUTO, Encode
 from rtsr.errors import InterruptedRun, LossError, UsageError
@@ -25,7 +25,8 @@ from rtsr.jobs.cuts import plan_edges
 from rtsr.jobs.folder import Job, JobFolder, differences, identity, open_folder
 from rtsr.jobs.machine import cores
 from rtsr.jobs.outcome import Encoded, Made, companion_of, conclude, damage_in, encoder_notes, encoder_of
-from rtsr.jobs.task import Task, ToldSink, open_part, settings_of
+from rtsr.jobs.settings import settings_of
+from rtsr.jobs.task import Task, ToldSink, open_part
 from rtsr.segment import Cut
 from rtsr.sinks import upscaled_info
 from rtsr.sinks.copy import format_of
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from rtsr.jobs.plan import Plan
     from rtsr.pipeline import Pipeline
     from rtsr.sources.reading import Reading
-    from rtsr.stages import Sink, Source, Upscaler
+    from rtsr.stages import Badge, Sink, Source, Upscaler
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ class SegmentedEncode:
         self._target = self._try_out(upscaled_info(source.info, upscaler))
         if not self._cuts:
             self._cuts = _planned(self._path, self._options, self.plan.reading, source.info.time_base)
-        job = _job_of(self._options, self._source, self.plan, upscaler, self._cuts)
+        job = self._job_now(upscaler.badge)
         if self._old is None:
             self._folder.begin(job)
             registry.remember(self.plan.output)
@@ -188,6 +189,12 @@ class SegmentedEncode:
         self._sink = ToldSink(SegmentSink(self._target, self._missing(), self._keep), lambda frame: None)
         self._used, self._run = False, len(self._folder.losses)
         return self._sink
+
+    def _job_now(self, badge: Badge) -> Job:
+        chosen = {"model": badge.model, "why": badge.reason, "encoder_threads": self._options.encoder_threads}
+        settings = settings_of(self._options, badge, self._target.encoder)
+        edges = tuple((cut.begin, cut.end) for cut in self._cuts)
+        return Job(self._source, str(self.plan.output.absolute()), settings, chosen, edges)
 
     def _try_out(self, info: StreamInfo) -> Target:
         """Write the head of the file that will be stitched: what cannot be is refused now."""
@@ -302,13 +309,6 @@ def _planned(path: str, options: Encode, reading: Reading, time_base: Fraction) 
     edges = plan_edges(keyframe_times(path, reading).tolist(), time_base, first, last)
     bounds = [None, *edges, None]
     return tuple(Cut(number, *pair) for number, pair in enumerate(pairwise(bounds)))
-
-
-def _job_of(options: Encode, source: dict[str, Any], plan: Plan, upscaler: Upscaler, cuts: tuple[Cut, ...]) -> Job:
-    badge = upscaler.badge
-    chosen = {"model": badge.model, "why": badge.reason, "encoder_threads": options.encoder_threads}
-    edges = tuple((cut.begin, cut.end) for cut in cuts)
-    return Job(source, str(plan.output.absolute()), settings_of(options, badge), chosen, edges)
 
 
 def _changed(old: Job, new: Job) -> list[str]:

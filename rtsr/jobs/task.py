@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import rtsr
 from rtsr.compose import OpenSink, compose
 from rtsr.demux import permit
 from rtsr.errors import BackendError, RtsrError
 from rtsr.jobs.choose import settler
 from rtsr.jobs.folder import differences, identity
-from rtsr.models import find_model
+from rtsr.jobs.settings import settings_of
 from rtsr.segment import Cut
-from rtsr.sinks.segments import SegmentSink, Target, versions
+from rtsr.sinks.segments import SegmentSink, Target
 from rtsr.storage import Place, is_remote
 
 if TYPE_CHECKING:
@@ -28,15 +27,8 @@ if TYPE_CHECKING:
     from rtsr.frame import Frame
     from rtsr.pipeline import Pipeline
     from rtsr.sources.reading import Reading
-    from rtsr.stages import Badge, Sink, Source, Upscaler
+    from rtsr.stages import Sink, Source, Upscaler
 
-_NO_MATTER = frozenset(
-    {"source", "output", "overwrite", "progress", "dry_run", "restart", "threads", "segments", "protocols"}
-    | {"model", "quality", "content", "why"}  # what they came to counts
-    | {"maps", "no_audio", "no_subtitles", "no_data", "audio_codec", "audio_bitrate", "movflags", "provenance"}
-    | {"workers", "cluster", "cluster_resources", "cluster_tls", "cluster_storage", "insecure"}  # who does it
-)
-"""Options that do not change a bit of the video."""
 _SAME_ANYWHERE = ("bytes", "sha256")
 """Of an input's identity: a copy on another machine has another path and another time."""
 
@@ -53,7 +45,7 @@ class Task:
     source: Mapping[str, Any]
     """See `rtsr.jobs.folder.identity`."""
     settings: Mapping[str, Any]
-    """See `settings_of`."""
+    """See `rtsr.jobs.settings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +77,6 @@ def open_part(options: Encode, reading: Reading, open_sink: OpenSink, cut: Cut) 
     )
 
 
-def settings_of(options: Encode, badge: Badge) -> dict[str, Any]:
-    """Whatever decides the bits of the video, as JSON gives it back: equal settings give equal segments."""
-    card = find_model(badge.model, badge.scale) if badge.is_sr else None
-    told = {name: _plain(value) for name, value in asdict(options).items() if name not in _NO_MATTER}
-    return told | {
-        "network": f"{badge.model} x{badge.scale} {badge.backend} {badge.precision}".strip(),
-        "weights": card.onnx.sha256 if card is not None and card.onnx is not None else None,
-        "rtsr": rtsr.__version__,
-        **versions(),
-    }
-
-
 def encode_segment(task: Task, on_frame: Callable[[Frame], None]) -> Done:
     """Do it.
 
@@ -113,7 +93,7 @@ def encode_segment(task: Task, on_frame: Callable[[Frame], None]) -> Done:
     kept: list[bytes] = []
 
     def open_sink(_source: Source, upscaler: Upscaler) -> Sink:
-        if found := differences(task.settings, settings_of(task.options, upscaler.badge)):
+        if found := differences(task.settings, settings_of(task.options, upscaler.badge, task.target.encoder)):
             raise UnfitError(f"the job's settings are not those of here: {'; '.join(found)}", mend=_ALIKE)
         return ToldSink(SegmentSink(task.target, [task.cut], lambda _number, made: kept.append(made)), on_frame)
 
@@ -174,10 +154,3 @@ class ToldSink:
     def close(self) -> None:
         """See `Sink`."""
         self.segments.close()
-
-
-def _plain(value: object) -> object:
-    """As JSON gives it back."""
-    if isinstance(value, (str, int, float, bool)) or value is None:
-        return value
-    return [_plain(one) for one in value] if isinstance(value, (tuple, list)) else str(value)
