@@ -27,7 +27,7 @@ from rtsr.storage import Place, is_remote
 
 FORM = 1
 """Version of what is in `job.json`."""
-_LOCK, _LOSSES = "lock", "losses.json"
+_LOCK, _LOSSES, _TIMES = "lock", "losses.json", "times.npz"
 _SAMPLES, _SAMPLE_BYTES = 64, 1 << 16
 
 
@@ -153,6 +153,18 @@ class JobFolder:
             told += [()] * (run + 1 - len(told))
             told[run] = tuple(losses)
             self._write(_LOSSES, json.dumps(told).encode())
+
+    def keep_times(self, saved: bytes) -> None:
+        """Keep what was found of the input's packets: finding it again takes seconds for hours of film."""
+        self._write(_TIMES, saved)
+
+    @property
+    def times(self) -> bytes | None:
+        """What `keep_times` kept."""
+        try:
+            return (self.place / _TIMES).read_bytes()
+        except FileNotFoundError:
+            return None
 
     def finished(self, number: int) -> Head | None:
         """What is known of a finished segment; None where it is not finished or its head is damaged."""

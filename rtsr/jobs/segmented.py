@@ -34,7 +34,7 @@ from rtsr.sinks.muxer import Muxer, open_muxer
 from rtsr.sinks.segments import SegmentSink, Target
 from rtsr.sinks.stitch import DamagedSegment, stitch
 from rtsr.sinks.threads import usual_threads
-from rtsr.sources.keyframes import keyframe_times
+from rtsr.sources.keyframes import adopt, keyframe_times, packet_times
 from rtsr.sources.opening import beginning_s
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ class SegmentedEncode:
         self._crew = crew
         self._cuts: tuple[Cut, ...] = () if self._old is None else self._old.segments
         self._stopped = self._used = False
+        saved = folder.times
+        if self._old is not None and saved is not None and not differences(self._old.source, self._source):
+            adopt(self._path, plan.reading.stream, saved)
         self._pipeline = self._compose()
         self.resumed_frames = sum(head.frames for cut in self._cuts if (head := folder.finished(cut.number)))
         """Frames that an earlier run has finished."""
@@ -178,6 +181,7 @@ class SegmentedEncode:
             self._cuts = _planned(self._path, self._options, self.plan.reading, source.info.time_base)
         job = self._job_now(upscaler.badge)
         if self._old is None:
+            self._folder.keep_times(packet_times(self._path, self.plan.reading.stream).saved())
             self._folder.begin(job)
             registry.remember(self.plan.output)
             self._old = job

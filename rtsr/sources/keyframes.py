@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import zipfile
 from array import array
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -61,6 +63,15 @@ class PacketTimes:
     faults: tuple[str, ...] = ()
     """What the demuxer complained of, where it went on behind damage: whatever lay there is in no packet."""
 
+    def saved(self) -> bytes:
+        """For `adopt`: NumPy's compressed archive."""
+        file = BytesIO()
+        base = np.array([self.time_base.numerator, self.time_base.denominator])
+        np.savez_compressed(
+            file, shown=self.shown, keyframes=self.keyframes, base=base, regular=self.regular, faults=list(self.faults)
+        )
+        return file.getvalue()
+
     def last_before(self, pts: int) -> int | None:
         """The last time before `pts`; None where there is none."""
         at = int(np.searchsorted(self.shown, pts))
@@ -86,8 +97,26 @@ def packet_times(path: str, number: int | None = None) -> PacketTimes:
     return _read(path, number, state.st_size, state.st_mtime_ns)
 
 
+def adopt(path: str, number: int | None, saved: bytes) -> None:
+    """Take what `PacketTimes.saved` gave for this state of `path`: it is not read again. Nonsense is ignored."""
+    try:
+        state = Path(path).stat()
+        with np.load(BytesIO(saved)) as told:
+            faults = tuple(map(str, told["faults"]))
+            base = Fraction(int(told["base"][0]), int(told["base"][1]))
+            times = PacketTimes(told["shown"], told["keyframes"], base, bool(told["regular"]), faults)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return
+    _ADOPTED[path, number, state.st_size, state.st_mtime_ns] = times
+
+
+_ADOPTED: dict[tuple[str, int | None, int, int], PacketTimes] = {}
+
+
 @functools.lru_cache(maxsize=8)
 def _read(path: str, number: int | None, _size: int, _mtime_ns: int) -> PacketTimes:
+    if (adopted := _ADOPTED.get((path, number, _size, _mtime_ns))) is not None:
+        return adopted
     shown, keyframes = array("q"), array("q")
     regular = True
     with complaints() as faults, open_container(path) as container:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -87,19 +88,21 @@ class SequenceSource:
         """Of the picture at 0 s."""
         self._numbering, self._numbers = numbering, numbers
         self._request, self._epoch = 0, 0
-        planes, layout, color, sar, lossy = self._read(numbers[0])
+        read = self._read(numbers[0])
+        lossy_steps = ("the pictures' ICC profile is left out: video has no place for it",) if read.profiled else ()
         self._info = StreamInfo(
             label=str(numbering),
-            width=planes[0].shape[1],
-            height=planes[0].shape[0],
+            width=read.planes[0].shape[1],
+            height=read.planes[0].shape[0],
             time_base=1 / rate,
             rate_fps=rate,
             frame_count=len(numbers),
             duration_s=len(numbers) / rate,
-            color=color,
-            layout=layout,
-            sar=sar,
-            lossy=lossy,
+            color=read.color,
+            layout=read.layout,
+            sar=read.sar,
+            lossy=read.lossy,
+            lossy_steps=lossy_steps,
         )
 
     @property
@@ -134,31 +137,43 @@ class SequenceSource:
 
     def _frame(self, number: int, epoch: int) -> Frame:
         info = self._info
-        planes, layout, color, _, _ = self._read(number)
-        height, width = planes[0].shape
-        if (width, height, layout, color) != (info.width, info.height, info.layout, info.color):
+        read = self._read(number)
+        height, width = read.planes[0].shape
+        if (width, height, read.layout, read.color) != (info.width, info.height, info.layout, info.color):
             raise SourceError(
-                f"{self._numbering.path(number)} is {width}x{height}, {layout}, and the first picture "
+                f"{self._numbering.path(number)} is {width}x{height}, {read.layout}, and the first picture "
                 f"{info.width}x{info.height}, {info.layout}",
                 mend="make them alike, or upscale them in parts",
             )
         pts = number - self.first_number
         captured_s = time.monotonic()
-        return Frame(*planes, pts, info.time_base, color, 1, captured_s, epoch, layout=layout)
+        return Frame(*read.planes, pts, info.time_base, read.color, 1, captured_s, epoch, layout=read.layout)
 
-    def _read(self, number: int) -> tuple[Planes, PixelLayout, Color, Fraction | None, bool]:
-        """Planes, layout, colour, sample aspect and whether the codec leaves detail out, of one picture."""
+    def _read(self, number: int) -> _Picture:
         path = str(self._numbering.path(number))
         try:
             with open_media(path) as container:
                 stream = container.streams.video[0]
                 picture = next(container.decode(stream))
                 sar = Fraction(stream.sample_aspect_ratio) if stream.sample_aspect_ratio else None
-                return *_planes(path, stream, picture), sar, stream.codec_context.codec.lossy
+                profiled = picture.side_data.get("ICC_PROFILE") is not None
+                return _Picture(*_planes(path, stream, picture), sar, stream.codec_context.codec.lossy, profiled)
         except FileNotFoundError as error:
             raise SourceError(f"{path} has gone since the beginning", mend="bring it back") from error
         except (FFmpegError, OSError, IndexError, StopIteration) as error:
             raise SourceError(f"{path} cannot be read as a picture ({in_words(error)})", mend="repair it") from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    planes: Planes
+    layout: PixelLayout
+    color: Color
+    sar: Fraction | None
+    lossy: bool
+    """Its codec leaves detail out."""
+    profiled: bool
+    """It has an ICC profile."""
 
 
 def _planes(path: str, stream: VideoStream, picture: av.VideoFrame) -> tuple[Planes, PixelLayout, Color]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from rtsr.cli import main
 from rtsr.color import BT709, SMPTE170M, Color, Range
@@ -239,3 +239,11 @@ def test_what_is_no_numbering() -> None:
 def test_gaps_are_what_is_not_there(numbers: set[int]) -> None:
     missing = sorted(set(range(min(numbers), max(numbers))) - numbers)
     assert gaps(sorted(numbers)) == missing[:3]
+
+
+def test_a_profile_that_video_has_no_place_for_is_told(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.new("RGB", (48, 32), (90, 120, 60)).save(tmp_path / "1.png", icc_profile=profile)
+    Image.new("RGB", (48, 32), (90, 120, 60)).save(tmp_path / "2.png")
+    (told,) = open_source(str(tmp_path / "%d.png")).info.lossy_steps
+    assert "ICC profile" in told
