@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import rtsr
-from rtsr.config import Encode, Upscale
+from rtsr.config import Upscale
 from rtsr.errors import BackendError, RtsrError
 from rtsr.jobs.machine import cores, cpu_flags, cpu_model, version
 from rtsr.power import NOTHING_TO_MEND, PROBES, open_checked
@@ -145,18 +145,26 @@ def _named(name: str) -> Literal["auto", "openvino", "bicubic"]:
 
 
 def _encoders() -> Iterator[Finding]:
-    """Each encoder encodes three small frames, with sound."""
+    """Each encoder encodes three small frames, with sound; those of hardware one, since most machines have none."""
+    from rtsr.sinks.codecs import CODECS, HARDWARE, carriers
     from rtsr.sinks.encoder import Encoder
+    from rtsr.sinks.hardware import refusal
     from rtsr.sinks.tone import Tone
     from rtsr.sinks.video import open_video
 
     source = open_pattern("pattern:64x64?seconds=1")
     frames = list(islice(source.frames(), 3))
-    for codec in typing.get_args(typing.get_type_hints(Encode)["codec"]):
+    for codec in CODECS:
+        if codec in HARDWARE:
+            why_not = refusal(codec, "yuv420p")
+            yield Finding("ok" if why_not is None else "--", codec, why_not or f"in av {version('av')}")
+            continue
         try:
             with tempfile.TemporaryDirectory() as folder:
                 place = str(Path(folder) / "try.mkv")
-                sink = open_video(place, source.info, Encoder(codec), Tone(Fraction(1, 10), Fraction(0)))
+                layouts = carriers(codec)
+                layout = source.info.layout if source.info.layout in layouts else next(iter(layouts))
+                sink = open_video(place, source.info, Encoder(codec, layout=layout), Tone(Fraction(1, 10), Fraction(0)))
                 try:
                     for frame in frames:
                         sink.write(frame)

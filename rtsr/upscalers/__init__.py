@@ -30,7 +30,8 @@ def _openvino(options: Upscale, info: StreamInfo) -> Upscaler:
 
     size = (info.width, info.height)
     engine = openvino.open_engine(card, size, options.threads, info.layout)
-    badge = Badge(card.label, card.scale, "OpenVINO", openvino.describe()[0], engine.precision, options.why)
+    device, _ = openvino.describe()
+    badge = Badge(card.label, card.scale, "OpenVINO", device, engine.precision, reason=options.why)
     chroma = Resampler(size, card.scale, info.color.siting, options.threads, info.layout)
     return LumaUpscaler(engine, chroma, badge)
 

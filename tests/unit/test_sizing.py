@@ -84,7 +84,7 @@ def test_what_makes_no_sense_is_refused_with_its_mend(options: dict[str, object]
 
 
 @given(
-    width=st.integers(2, 200), height=st.integers(2, 200), times=st.fractions(1, 4, max_denominator=9),
+    width=st.integers(16, 200), height=st.integers(16, 200), times=st.fractions(1, 4, max_denominator=9),
     sar=st.sampled_from([None, Fraction(1), Fraction(64, 45), Fraction(8, 9)]), square=st.booleans(),
     sampling=st.sampled_from([(1, 1), (1, 0), (0, 0)]),
 )  # fmt: skip
