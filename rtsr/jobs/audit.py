@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import zip_longest
 from math import gcd
@@ -11,8 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsr.errors import RtsrError
+from rtsr.frame import StreamInfo
+from rtsr.hdr import Hdr, MasteringDisplay
 from rtsr.sinks.check import File, Written, read_back
 from rtsr.sinks.companion import Added, Promise
+from rtsr.sources.side_data import first_look
 
 _TICK_S = Fraction(1, 1000)
 """Matroska rounds times to milliseconds."""
@@ -55,6 +59,47 @@ def audit(path: str, pts: Sequence[int], time_base: Fraction, promised: Promise 
     missing += _file(found, promised)
     more = len(missing) - _MOST_NAMED
     return (*missing[:_MOST_NAMED], f"and {more} things more") if more > 0 else tuple(missing)
+
+
+def audit_picture(path: str, promised: StreamInfo, allowed: Collection[str]) -> tuple[str, ...]:
+    """What the first picture of `path` does not say any more: how to turn and mirror it, its HDR10 metadata.
+
+    Args:
+        path: a finished file.
+        promised: of the frames that were put in.
+        allowed: losses that the user allows, of `rtsr.config.LOSSES`.
+    """
+    try:
+        matrix, hdr = first_look(path)
+    except (RtsrError, OSError) as error:
+        return (f"its first picture cannot be decoded ({error})",)
+    missing = []
+    if _turn(matrix) != _turn(promised.display_matrix):
+        missing.append("the picture is turned or mirrored otherwise")
+    if "hdr" not in allowed:
+        missing += [f"the {name} is not told as it was" for name, same in _same_light(hdr, promised.hdr) if not same]
+    return tuple(missing)
+
+
+def _turn(matrix: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Without the translation, which containers write as they like, since it follows from the size."""
+    a, b, _, c, d, *_ = matrix or (1 << 16, 0, 0, 0, 1 << 16)
+    return a, b, c, d
+
+
+def _same_light(there: Hdr, put: Hdr) -> Iterator[tuple[str, bool]]:
+    if put.light is not None:
+        yield "content light level", there.light == put.light
+    if put.mastering is not None:
+        yield "mastering display", there.mastering is not None and _close(there.mastering, put.mastering)
+
+
+def _close(one: MasteringDisplay, other: MasteringDisplay) -> bool:
+    """To the units of AV1's metadata (section 6.7.4 of its specification), the coarsest."""
+    points = [abs(a - b) for p, q in zip((*one.primaries, one.white), (*other.primaries, other.white), strict=True)
+              for a, b in zip(p, q, strict=True)]  # fmt: skip
+    darkest, brightest = (abs(a - b) for a, b in zip(one.luminance, other.luminance, strict=True))
+    return max(points) <= Fraction(1, 1 << 15) and darkest <= Fraction(1, 1 << 13) and brightest <= Fraction(1, 1 << 7)
 
 
 def playable(path: str) -> bool:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rtsr.compose import compose
+from rtsr.config import allowed_losses
 from rtsr.errors import InterruptedRun, LossError, ReaderGone
 from rtsr.jobs.audit import playable
 from rtsr.jobs.choose import settler
@@ -168,7 +169,11 @@ class DirectEncode:
     def _conclude(self) -> None:
         sink, losses = self._sink.inner, self._pipeline.source.losses
         if isinstance(sink, VideoSink) and where(self._options) == "file":
-            conclude(Made(self.plan.part, sink.pts, self.info.time_base, sink.copied), self.plan.output, losses)
+            conclude(
+                Made(self.plan.part, sink.pts, self.info, sink.copied, allowed_losses(self._options.allow_loss)),
+                self.plan.output,
+                losses,
+            )
         elif losses:
             raise LossError(
                 f"{self.plan.output} got {self._sink.frames} frames, but {'; '.join(losses)}",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rtsr.compose import compose
-from rtsr.config import Encode
+from rtsr.config import Encode, allowed_losses
 from rtsr.errors import InterruptedRun
 from rtsr.frame import Frame, StreamInfo, Timed
 from rtsr.jobs.audit import playable
@@ -144,7 +144,7 @@ class OnePassEncode:
                 f"stopped after {len(video.pts)} of {info.frame_count or 'an unknown number of'} frames",
                 mend=f"what was finished plays: {kept}" if kept else "nothing was finished, nothing is kept",
             )
-        made = Made(self.plan.part, video.pts, info.time_base, video.copied)
+        made = Made(self.plan.part, video.pts, info, video.copied, allowed_losses(self._options.allow_loss))
         conclude(made, self.plan.output, [*damage_in(self._options, self.plan), *self._pipeline.source.losses])
         media_s = float(self._sink.end_s - self._sink.begin_s)
         frames = len(video.pts)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtsr.errors import LossError
-from rtsr.jobs.audit import audit
+from rtsr.jobs.audit import audit, audit_picture
 from rtsr.jobs.folder import sync_folder
 from rtsr.jobs.provenance import KEY, provenance
 from rtsr.sinks.choice import choose_encoder
@@ -104,9 +104,12 @@ class Made:
 
     path: Path
     pts: Sequence[int]
-    time_base: Fraction
+    info: StreamInfo
+    """Of the frames; sizes do not count."""
     copied: Promise
     """What is in it beside the frames of the video."""
+    allowed: frozenset[str] = frozenset()
+    """Losses that the user allows."""
 
 
 def damage_in(options: Encode, plan: Plan) -> tuple[str, ...]:
@@ -126,7 +129,11 @@ def conclude(made: Made, output: Path, losses: Sequence[str]) -> None:
     Raises:
         LossError: the output is there, but the input or the audit misses something.
     """
-    missing = audit(str(made.path), made.pts, made.time_base, made.copied)
+    path = str(made.path)
+    missing = [
+        *audit(path, made.pts, made.info.time_base, made.copied),
+        *audit_picture(path, made.info, made.allowed),
+    ]
     with made.path.open("rb") as file:
         os.fsync(file.fileno())
     made.path.replace(output)

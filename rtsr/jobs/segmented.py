@@ -17,7 +17,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtsr.config import AUTO, Encode
+from rtsr.config import AUTO, Encode, allowed_losses
 from rtsr.errors import InterruptedRun, LossError, UsageError
 from rtsr.jobs import registry
 from rtsr.jobs.crew import Crew, Report
@@ -278,7 +278,8 @@ class SegmentedEncode:
             return None
         finally:
             muxer.close()
-        return Made(Path(muxer.path), muxer.pts, self._target.info.time_base, muxer.copied)
+        allowed = allowed_losses(self._options.allow_loss)
+        return Made(Path(muxer.path), muxer.pts, self._target.info, muxer.copied, allowed)
 
 
 class _Tally:

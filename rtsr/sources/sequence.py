@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -17,6 +18,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
+from PIL import Image
 
 from rtsr.color import Color
 from rtsr.demux import open_media
@@ -89,7 +91,12 @@ class SequenceSource:
         self._numbering, self._numbers = numbering, numbers
         self._request, self._epoch = 0, 0
         read = self._read(numbers[0])
-        lossy_steps = ("the pictures' ICC profile is left out: video has no place for it",) if read.profiled else ()
+        profiled = _has_profile(numbering.path(numbers[0]))
+        lossy_steps = ("the pictures' ICC profile is left out: video has no place for it",) if profiled else ()
+            ("the pictures' ICC profile is left out: video has no place for it",)
+            if _has_profile(numbering.path(numbers[0]))
+            else ()
+        )
         self._info = StreamInfo(
             label=str(numbering),
             width=read.planes[0].shape[1],
@@ -156,8 +163,7 @@ class SequenceSource:
                 stream = container.streams.video[0]
                 picture = next(container.decode(stream))
                 sar = Fraction(stream.sample_aspect_ratio) if stream.sample_aspect_ratio else None
-                profiled = picture.side_data.get("ICC_PROFILE") is not None
-                return _Picture(*_planes(path, stream, picture), sar, stream.codec_context.codec.lossy, profiled)
+                return _Picture(*_planes(path, stream, picture), sar, stream.codec_context.codec.lossy)
         except FileNotFoundError as error:
             raise SourceError(f"{path} has gone since the beginning", mend="bring it back") from error
         except (FFmpegError, OSError, IndexError, StopIteration) as error:
@@ -172,8 +178,15 @@ class _Picture:
     sar: Fraction | None
     lossy: bool
     """Its codec leaves detail out."""
-    profiled: bool
-    """It has an ICC profile."""
+
+
+def _has_profile(path: Path) -> bool:
+    """Whether a picture has an ICC profile. Not asked of PyAV 18.1: it frees the profile's name twice."""
+    try:
+        with Image.open(path) as picture:
+            return "icc_profile" in picture.info
+    except (OSError, ValueError):  # a format that Pillow does not know
+        return False
 
 
 def _planes(path: str, stream: VideoStream, picture: av.VideoFrame) -> tuple[Planes, PixelLayout, Color]:

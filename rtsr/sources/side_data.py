@@ -12,7 +12,9 @@ from typing import Any
 
 import av
 
+from rtsr.errors import SourceError
 from rtsr.hdr import ContentLight, Hdr, MasteringDisplay
+from rtsr.sources.opening import first_video, open_container
 
 _RATIONALS = 10
 _DOLBY_VISION = ("DOVI_RPU_BUFFER", "DOVI_METADATA")
@@ -22,6 +24,14 @@ def display_matrix_of(picture: av.VideoFrame) -> tuple[int, ...] | None:
     """9 integers of ISO 14496-12's matrix, 16.16 and 2.30 fixed point; None where there is none."""
     side: Any = picture.side_data.get("DISPLAYMATRIX")
     return None if side is None else struct.unpack("=9i", bytes(side))
+
+
+def first_look(path: str) -> tuple[tuple[int, ...] | None, Hdr]:
+    """`display_matrix_of` and `hdr_of` the first picture of a file. Raises SourceError where it has none."""
+    with open_container(path) as container:
+        for picture in container.decode(first_video(path, container)):
+            return display_matrix_of(picture), hdr_of(picture)
+    raise SourceError(f"{path} has no picture that can be decoded", mend="make it again")
 
 
 def hdr_of(picture: av.VideoFrame) -> Hdr:

@@ -1,5 +1,6 @@
 """The audit finds what is missing, and nothing that is not."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtsr.jobs.audit import audit, moved_times
+from rtsr.jobs.audit import audit, audit_picture, moved_times
 from rtsr.sinks.companion import Added, Promise
+from rtsr.sources import open_source
 from tests.system.films import Film
 
 UNITS = st.sampled_from([Fraction(1, 1000), Fraction(1, 90_000), Fraction(1001, 30_000), Fraction(1, 10**9)])
@@ -90,3 +92,24 @@ def test_missing_and_moved_frames_are_counted(film: Path) -> None:
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").write_bytes(b"no film")
     assert "cannot be read back" in audit(str(tmp_path / "a.mkv"), [], MS, Promise())[0]
+
+
+def test_what_the_picture_says_of_itself_is_compared(shared: Path, film: Path) -> None:
+    clip = str(shared / "video/phone_1080p_pq10_hdr10.mp4")
+    info = open_source(clip).info
+    assert info.hdr.mastering is not None
+    assert info.hdr.light is not None
+    assert audit_picture(clip, info, ()) == ()
+    brighter = replace(info.hdr.mastering, luminance=(info.hdr.mastering.luminance[0], Fraction(4000)))
+    other = replace(
+        info, hdr=replace(info.hdr, mastering=brighter), display_matrix=(0, 65536, 0, -65536, 0, 0, 0, 0, 1)
+    )
+    assert audit_picture(clip, other, ()) == (
+        "the picture is turned or mirrored otherwise",
+        "the mastering display is not told as it was",
+    )
+    assert audit_picture(clip, replace(other, display_matrix=None), ("hdr",)) == ()
+    assert audit_picture(str(film), info, ()) == (
+        "the content light level is not told as it was",
+        "the mastering display is not told as it was",
+    )
