@@ -93,10 +93,6 @@ class SequenceSource:
         read = self._read(numbers[0])
         profiled = _has_profile(numbering.path(numbers[0]))
         lossy_steps = ("the pictures' ICC profile is left out: video has no place for it",) if profiled else ()
-            ("the pictures' ICC profile is left out: video has no place for it",)
-            if _has_profile(numbering.path(numbers[0]))
-            else ()
-        )
         self._info = StreamInfo(
             label=str(numbering),
             width=read.planes[0].shape[1],
