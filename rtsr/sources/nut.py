@@ -20,7 +20,7 @@ from rtsr.frame import Frame, StreamInfo
 from rtsr.planes import FORMS, layout_of
 from rtsr.sources.decode import color_of, frame_from, refuse_unsupported
 from rtsr.sources.opening import first_video, in_words
-from rtsr.sources.pipe import LABEL, PipeReader
+from rtsr.sources.pipe import LABEL, NOT_LOOKED_AT, PipeReader
 from rtsr.sources.side_data import display_matrix_of, hdr_of
 
 _USUAL_FPS = Fraction(25)
@@ -101,6 +101,7 @@ class NutSource:
             display_matrix=display_matrix_of(picture),
             lossy=stream.codec_context.codec.lossy,
             piped=True,
+            notes=(NOT_LOOKED_AT,),
         )
 
     @property

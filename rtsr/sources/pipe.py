@@ -24,6 +24,8 @@ from rtsr.stages import Source
 
 LABEL = "standard input"
 _NUT_MAGIC = b"nut/multimedia container\0"
+NOT_LOOKED_AT = "not looked at for combs, since a pipe has no way back: deinterlace before it, if need be"
+"""Of a file a sample is taken: `rtsr.sources.interlace`."""
 _WAIT_S = 0.25
 """How long a reader may take to notice that another thread has closed it."""
 _MEND = "pipe y4m or nut into it: ffmpeg -i IN -f yuv4mpegpipe - | rtsr encode - OUT"
@@ -140,6 +142,7 @@ class Y4mSource:
             layout=header.layout,
             sar=header.sar,
             piped=True,
+            notes=(NOT_LOOKED_AT,),
         )
         self._losses: tuple[str, ...] = ()
 

@@ -115,6 +115,12 @@ def test_what_y4m_cannot_carry_is_said(clip: Path) -> None:
     assert "drop" in said
 
 
+def test_that_a_pipe_is_not_looked_at_for_combs_is_said(ffmpeg: str, clip: Path, tmp_path: Path) -> None:
+    for form in ("yuv4mpegpipe", "nut"):
+        data = piped_from(ffmpeg, "-i", str(clip), "-an", "-c:v", "rawvideo", "-f", form, "-")
+        assert b"not looked at for combs" in run("-", str(tmp_path / f"{form}.mkv"), data=data).stderr
+
+
 def test_irregular_times_are_counted(tmp_path: Path) -> None:
     from tests.films import film
 
