@@ -11,7 +11,9 @@ from typing import Any, Literal, cast
 
 from rtsr.errors import UsageError, nearest
 
-Backend = Literal["auto", "openvino", "bicubic"]
+Backend = Literal["auto", "tensorrt", "torch", "openvino", "bicubic"]
+Requirement = Literal["gpu", "tensorrt", "torch", "openvino"]
+Arithmetic = Literal["auto", "fp16", "fp32"]
 Progress = Literal["auto", "bar", "json", "none"]
 Quality = Literal["fast", "balanced", "best"]
 Content = Literal["auto", "clean", "video"]
@@ -130,6 +132,11 @@ class Upscale(Network):
     """What makes the picture larger."""
 
     backend: Backend = option("auto", "what runs the network; a named one runs or fails, never another")
+    device: str = option(
+        "auto", "GPU by number, UUID or part of its name, as --list-devices shows them; or cpu", metavar="WHICH"
+    )
+    require: Requirement | None = option(None, "end with exit code 5 unless this makes every frame")
+    precision: Arithmetic = option("auto", "arithmetic on a GPU; auto is fp16, and fp32 where that is not exact enough")
     threads: int = option(0, "CPU threads of the network; 0 = as many as help", metavar="N")
     why: str = ""
     """No flag: why this model, for the badge, where it was chosen."""

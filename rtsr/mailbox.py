@@ -65,6 +65,14 @@ class Mailbox(Generic[T]):
             self._items.clear()
             self._changed.notify_all()
 
+    def take(self) -> T | None:
+        """The next item if it is there already; None where the writer has not put it yet, or will not."""
+        with self._changed:
+            if not self._items:
+                return None
+            self._changed.notify_all()
+            return self._items.popleft()
+
     def __iter__(self) -> Iterator[T]:
         """Items until `close`; raises the writer's error after the last one."""
         while True:

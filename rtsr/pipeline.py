@@ -5,6 +5,7 @@ capture thread: Source -> mailbox -> model thread: Upscaler -> mailbox -> caller
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -98,13 +99,23 @@ class Pipeline:
                 return
 
     def _model(self) -> None:
+        under_way: deque[tuple[float, Callable[[], Frame]]] = deque()
+        waiting: Frame | None
         try:
-            for frame in self._decoded:
-                began_s = time.perf_counter()
-                upscaled = self.upscaler.upscale(frame)
-                self.counters.upscale_ms.add((time.perf_counter() - began_s) * 1e3)
-                self.counters.model.tick()
-                if not self._upscaled.put(upscaled):
-                    return
+            for waiting in self._decoded:
+                while waiting is not None or under_way:
+                    if waiting is not None:
+                        under_way.append((time.perf_counter(), self.upscaler.begin(waiting)))
+                    # a frame that is there already is begun before the first is waited for; none is waited for itself
+                    waiting = self._decoded.take() if len(under_way) < self.upscaler.slots else None
+                    if waiting is None and not self._hand_on(*under_way.popleft()):
+                        return
         finally:
             self._decoded.leave()
+
+    def _hand_on(self, began_s: float, result: Callable[[], Frame]) -> bool:
+        """Wait for a frame that was begun; whether the sink still wants it."""
+        upscaled = result()
+        self.counters.upscale_ms.add((time.perf_counter() - began_s) * 1e3)
+        self.counters.model.tick()
+        return self._upscaled.put(upscaled)

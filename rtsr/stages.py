@@ -4,12 +4,19 @@ Implement them by shape. `open_*` functions work, constructors store, `close` cl
 any error, without raising.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from rtsr.frame import Frame, Plane, StreamInfo
+
+T = TypeVar("T")
+
+
+def at_once(made: T) -> Callable[[], T]:
+    """What `begin` returns where the work is done already."""
+    return lambda: made
 
 
 class Source(Protocol):
@@ -65,10 +72,21 @@ class Badge:
 
 
 class LumaEngine(Protocol):
-    """One network at one input size on one backend."""
+    """One network at one input size on one backend. Used by one thread at a time."""
+
+    @property
+    def slots(self) -> int:
+        """Pictures that may be under way at once, 1 or more: a GPU copies one while it works on another."""
+
+    def begin(self, y: Plane) -> Callable[[], Plane]:
+        """Take (H, W) luma; what is returned waits for the (S*H, S*W) luma, which is the caller's, to keep.
+
+        Results are asked for in the order of their beginnings, each once; with `slots` of them not yet asked for,
+        another beginning raises ValueError. On a CPU the work is done here.
+        """
 
     def run(self, y: Plane) -> Plane:
-        """(H, W) luma to (S*H, S*W) luma; the result is the caller's, to keep."""
+        """Begin, and wait for the result."""
 
     def close(self) -> None:
         """Free the device."""
@@ -88,6 +106,13 @@ class Upscaler(Protocol):
     @property
     def badge(self) -> Badge:
         """What runs."""
+
+    @property
+    def slots(self) -> int:
+        """Frames that may be under way at once; see `LumaEngine`."""
+
+    def begin(self, frame: Frame) -> Callable[[], Frame]:
+        """Take a frame; what is returned waits for what `upscale` gives of it. Order and slots as of `LumaEngine`."""
 
     def upscale(self, frame: Frame) -> Frame:
         """The larger frame, with the pts, time base, colour and duration of `frame`, and `frame` as its origin."""

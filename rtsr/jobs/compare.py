@@ -26,7 +26,7 @@ from rtsr.sinks.piped import Alone
 from rtsr.sinks.video import VideoSink, open_video
 from rtsr.sources import open_source
 from rtsr.sources.reading import Reading
-from rtsr.stages import Badge, Sink, Source, Upscaler
+from rtsr.stages import Badge, Sink, Source, Upscaler, at_once
 from rtsr.upscalers import open_upscaler
 
 if TYPE_CHECKING:
@@ -183,6 +183,15 @@ class MadeUpscaler:
     def badge(self) -> Badge:
         """See `Upscaler`."""
         return self._badge
+
+    @property
+    def slots(self) -> int:
+        """See `Upscaler`."""
+        return 1
+
+    def begin(self, frame: Frame) -> Callable[[], Frame]:
+        """See `Upscaler`."""
+        return at_once(self.upscale(frame))
 
     def upscale(self, frame: Frame) -> Frame:
         """See `Upscaler`; of frames of `PiecesSource`."""

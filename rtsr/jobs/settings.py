@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _IDLE = frozenset(
     {"overwrite", "progress", "dry_run", "restart", "threads", "segments", "protocols", "why"}
+    | {"device", "require", "precision"}  # the network's entry tells what came of them
     | {"workers", "cluster", "cluster_resources", "cluster_tls", "cluster_storage", "insecure"}  # who does it
 )
 """Options that change nothing of an output."""

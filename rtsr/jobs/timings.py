@@ -7,9 +7,6 @@ import hashlib
 import json
 import logging
 import math
-import os
-import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -17,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rtsr.jobs.machine import fingerprint
+from rtsr.user_cache import folder, write_whole
 
 log = logging.getLogger(__name__)
-VARIABLE = "RTSR_CACHE"
-"""The environment variable that names another folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +57,6 @@ class Timing:
         return self.model, self.scale, self.backend, self.threads, self.width, self.height
 
 
-def folder() -> Path:
-    """The user's cache folder, by the platform's custom or `RTSR_CACHE`; it may not exist."""
-    environment = os.environ  # noqa: TID251 - read at each call: another user, another folder
-    if named := environment.get(VARIABLE):
-        return Path(named).expanduser()
-    if sys.platform == "win32":
-        return Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "rtsr" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "rtsr"
-    home = environment.get("XDG_CACHE_HOME", "")
-    return (Path(home) if os.path.isabs(home) else Path.home() / ".cache") / "rtsr"
-
-
 def place() -> Path:
     """The file of this machine in its present power mode."""
     return folder() / f"ladder-{_machine()[1]}.json"
@@ -99,22 +82,10 @@ def keep_timings(timings: Iterable[Timing]) -> None:
     table = {"machine": _machine()[0], "timings": [asdict(one) for one in kept.values()]}
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_whole(path, json.dumps(table, indent=1) + "\n")
+        write_whole(path, f"{json.dumps(table, indent=1)}\n".encode())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         log.warning("%s cannot be written (%s), so the networks are measured again next time", path, reason)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Another process sees the old file or the new one."""
-    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
 
 
 @cache

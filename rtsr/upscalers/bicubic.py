@@ -1,9 +1,10 @@
 """The baseline and the fall-back: bicubic by swscale."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from rtsr.frame import Frame, StreamInfo
-from rtsr.stages import Badge
+from rtsr.stages import Badge, at_once
 from rtsr.swscale import Resampler
 
 
@@ -30,6 +31,15 @@ class BicubicUpscaler:
     def badge(self) -> Badge:
         """See `Upscaler`."""
         return self._badge
+
+    @property
+    def slots(self) -> int:
+        """See `Upscaler`."""
+        return 1
+
+    def begin(self, frame: Frame) -> Callable[[], Frame]:
+        """See `Upscaler`."""
+        return at_once(self.upscale(frame))
 
     def upscale(self, frame: Frame) -> Frame:
         """See `Upscaler`."""

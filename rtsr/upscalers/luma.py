@@ -1,5 +1,6 @@
 """A network for luma and swscale for chroma make one upscaler."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from rtsr.frame import Frame
@@ -28,11 +29,20 @@ class LumaUpscaler:
         """See `Upscaler`."""
         return self._badge
 
+    @property
+    def slots(self) -> int:
+        """See `Upscaler`."""
+        return self._engine.slots
+
+    def begin(self, frame: Frame) -> Callable[[], Frame]:
+        """See `Upscaler`. Chroma is made here, while a GPU is at the luma."""
+        luma = self._engine.begin(frame.y)
+        _, u, v = self._chroma.scaled(frame)
+        return lambda: replace(frame, y=luma(), u=u, v=v, origin=frame)
+
     def upscale(self, frame: Frame) -> Frame:
         """See `Upscaler`."""
-        y = self._engine.run(frame.y)
-        _, u, v = self._chroma.scaled(frame)
-        return replace(frame, y=y, u=u, v=v, origin=frame)
+        return self.begin(frame)()
 
     def close(self) -> None:
         """See `Upscaler`."""

@@ -1,6 +1,8 @@
 """A picture that is shown several times is upscaled once."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from rtsr.frame import Frame
 from rtsr.stages import Badge, Upscaler
@@ -11,7 +13,8 @@ class OnceUpscaler:
 
     def __init__(self, inner: Upscaler) -> None:
         self._inner = inner
-        self._made: Frame | None = None
+        self._seen: Frame | None = None
+        self._result: Callable[[], Frame]
 
     @property
     def scale(self) -> int:
@@ -28,13 +31,26 @@ class OnceUpscaler:
         """See `Upscaler`."""
         return self._inner.badge
 
+    @property
+    def slots(self) -> int:
+        """See `Upscaler`."""
+        return self._inner.slots
+
+    def begin(self, frame: Frame) -> Callable[[], Frame]:
+        """See `Upscaler`."""
+        if self._seen is None or self._seen.y is not frame.y:
+            self._result = cache(self._inner.begin(frame))
+        self._seen, result = frame, self._result
+
+        def again() -> Frame:
+            made = result()
+            return replace(frame, y=made.y, u=made.u, v=made.v, origin=frame)
+
+        return again
+
     def upscale(self, frame: Frame) -> Frame:
         """See `Upscaler`."""
-        made = self._made
-        if made is None or made.origin is None or made.origin.y is not frame.y:
-            made = self._inner.upscale(frame)
-        self._made = replace(frame, y=made.y, u=made.u, v=made.v, origin=frame)
-        return self._made
+        return self.begin(frame)()
 
     def close(self) -> None:
         """See `Upscaler`."""

@@ -16,6 +16,7 @@ from openvino import opset13 as ops
 from rtsr.errors import BackendError, UsageError
 from rtsr.frame import YUV420P, PixelLayout, Plane
 from rtsr.models import ModelCard, verified_onnx
+from rtsr.stages import at_once
 from rtsr.upscalers.openvino_blend import blended
 from rtsr.upscalers.openvino_columns import COLUMNS, code_values, pack_columns, unpack_columns
 
@@ -151,6 +152,15 @@ class OpenVinoEngine:
         self._width, self._scale, self._columns = width, scale, columns
         self._input = np.zeros((height, -(-width // columns) * columns), layout.dtype)
         request.set_input_tensor(ov.Tensor(self._input[None, None], shared_memory=True))
+
+    @property
+    def slots(self) -> int:
+        """See `LumaEngine`."""
+        return 1
+
+    def begin(self, y: Plane) -> Callable[[], Plane]:
+        """See `LumaEngine`."""
+        return at_once(self.run(y))
 
     def run(self, y: Plane) -> Plane:
         """See `LumaEngine`."""

@@ -1,5 +1,6 @@
 """An upscaler whose result is brought to a size that no network enlarges to."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from rtsr.frame import Frame, StreamInfo
@@ -37,10 +38,24 @@ class ResizedUpscaler:
         """See `Upscaler`."""
         return self._badge
 
+    @property
+    def slots(self) -> int:
+        """See `Upscaler`."""
+        return self._inner.slots
+
+    def begin(self, frame: Frame) -> Callable[[], Frame]:
+        """See `Upscaler`."""
+        inner = self._inner.begin(frame)
+
+        def result() -> Frame:
+            y, u, v = self._resizer.resized(inner())
+            return replace(frame, y=y, u=u, v=v, origin=frame)
+
+        return result
+
     def upscale(self, frame: Frame) -> Frame:
         """See `Upscaler`."""
-        y, u, v = self._resizer.resized(self._inner.upscale(frame))
-        return replace(frame, y=y, u=u, v=v, origin=frame)
+        return self.begin(frame)()
 
     def close(self) -> None:
         """See `Upscaler`."""

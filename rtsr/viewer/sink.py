@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from rtsr.frame import Frame
-from rtsr.stages import Badge, Upscaler
+from rtsr.stages import Badge, Upscaler, at_once
 from rtsr.viewer.pace import Pacer
 from rtsr.viewer.picture import Picture
 from rtsr.viewer.stats import Stats
@@ -40,18 +40,32 @@ class OnTimeUpscaler:
         """See `Upscaler`."""
         return self._upscaler.badge
 
-    def upscale(self, frame: Frame) -> Frame:
-        """The larger frame; `frame` itself where it could not be shown any more."""
+    @property
+    def slots(self) -> int:
+        """See `Upscaler`."""
+        return self._upscaler.slots
+
+    def begin(self, frame: Frame) -> Callable[[], Frame]:
+        """Gives the larger frame; `frame` itself where it could not be shown any more."""
         cost_ms = (self._stats.model_ms.percentile(50) or 0.0) + (self._stats.prepare_ms.percentile(50) or 0.0)
         verdict = self._pacer.forecast(frame, cost_ms / 1e3, _MODEL_SLACK_S)
         if verdict != "show":
             self._stats.skipped += verdict == "late"
-            return frame
+            return at_once(frame)
         began_s = time.perf_counter()
-        larger = self._upscaler.upscale(frame)
-        self._stats.model_ms.add((time.perf_counter() - began_s) * 1e3)
-        self._stats.model.tick()
-        return larger
+        inner = self._upscaler.begin(frame)
+
+        def result() -> Frame:
+            larger = inner()
+            self._stats.model_ms.add((time.perf_counter() - began_s) * 1e3)
+            self._stats.model.tick()
+            return larger
+
+        return result
+
+    def upscale(self, frame: Frame) -> Frame:
+        """What `begin` gives."""
+        return self.begin(frame)()
 
     def close(self) -> None:
         """See `Upscaler`."""

@@ -1,7 +1,7 @@
 """The contract of a run: whatever stage raises, at whatever frame, the run ends with that error and leaves nothing."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -155,3 +155,72 @@ def test_a_live_source_that_has_fallen_silent_is_closed_rather_than_waited_for()
     pipeline = Pipeline(Silent(), BicubicUpscaler(make_info(16, 16), 2, 1), StoppingSink())
     pipeline.run()  # a hang is ended by the test's time limit
     assert pipeline.stopped
+
+
+class _Card:
+    """An upscaler like a GPU: several frames under way, finished only when they are asked for."""
+
+    def __init__(self, slots: int) -> None:
+        self._inner = BicubicUpscaler(make_info(16, 16), 2, 1)
+        self.scale, self.size_wh, self.badge, self.close = 2, (32, 32), self._inner.badge, self._inner.close
+        self.slots = slots
+        self.under_way = self.most = 0
+        self.asked: list[int] = []
+
+    def begin(self, frame: Frame) -> Callable[[], Frame]:
+        assert self.under_way < self.slots
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+
+        def result() -> Frame:
+            self.under_way -= 1
+            self.asked.append(frame.pts)
+            return self._inner.upscale(frame)
+
+        return result
+
+    def upscale(self, frame: Frame) -> Frame:
+        return self.begin(frame)()
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 7])
+def test_frames_that_wait_are_begun_before_the_first_is_asked_for(slots: int) -> None:
+    three_wait = threading.Event()
+
+    class Early(ListSource):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                if frame.pts == 3:
+                    three_wait.set()
+                yield frame
+
+    class Late(_Card):
+        def begin(self, frame: Frame) -> Callable[[], Frame]:
+            assert three_wait.wait(30)
+            return super().begin(frame)
+
+    card, sink = Late(slots), ListSink()
+    Pipeline(Early([make_frame(16, 16, pts=i) for i in range(FRAMES)]), card, sink).run()
+    assert card.asked == [frame.pts for frame in sink.frames] == list(range(FRAMES))
+    assert card.under_way == 0
+    assert min(slots, 3) <= card.most <= slots
+
+
+def test_a_frame_of_a_slow_source_is_not_held_back_for_the_next() -> None:
+    came = threading.Event()
+
+    class Slow(ListSource):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                yield frame
+                assert came.wait(30)  # the sink must have it before the next one comes
+                came.clear()
+
+    class Waking(ListSink):
+        def write(self, frame: Frame) -> None:
+            super().write(frame)
+            came.set()
+
+    sink = Waking()
+    Pipeline(Slow([make_frame(16, 16, pts=i) for i in range(3)]), _Card(3), sink).run()
+    assert len(sink.frames) == 3

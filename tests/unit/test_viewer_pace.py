@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +15,7 @@ from rtsr.frame import Frame
 from rtsr.mailbox import Mailbox
 from rtsr.pipeline import Pipeline
 from rtsr.sources import open_source
-from rtsr.stages import Badge, Upscaler
+from rtsr.stages import Badge, Upscaler, at_once
 from rtsr.upscalers import open_upscaler
 from rtsr.viewer.pace import Pacer
 from rtsr.viewer.picture import Picture
@@ -58,6 +58,13 @@ class Thorough:
     @property
     def badge(self) -> Badge:
         return self._upscaler.badge
+
+    @property
+    def slots(self) -> int:
+        return 1
+
+    def begin(self, frame: Frame) -> Callable[[], Frame]:
+        return at_once(self.upscale(frame))
 
     def upscale(self, frame: Frame) -> Frame:
         until_s = time.perf_counter() + self._cost_s
