@@ -1,1 +1,4 @@
-"""Device profiles and release sets of built engines: come with TensorRT; named here so that their place is decided."""
+"""Release sets: the engines that a kind of device needs, named in a profile, built and checked as one.
+
+A profile is a TOML file in `profiles/`; `python -m engines build-all PROFILE` builds what it names.
+"""

@@ -17,6 +17,9 @@ Arithmetic = Literal["auto", "fp16", "fp32"]
 Progress = Literal["auto", "bar", "json", "none"]
 Quality = Literal["fast", "balanced", "best"]
 Content = Literal["auto", "clean", "video"]
+HwDec = Literal["auto", "no", "cuda"]
+EngineTarget = Literal["any", "7.5", "8.6", "8.9", "12.0", "this"]
+EngineBuilder = Literal["onnx", "torch"]
 VideoCodec = Literal[
     "auto", "libx264", "libx265", "libsvtav1", "libvpx-vp9", "ffv1", "prores_ks",
     "h264_nvenc", "hevc_nvenc", "av1_nvenc",
@@ -70,9 +73,9 @@ _MODEL_WORDS = (
 _CONTENT_WORDS = "what auto's network must have learned from: pictures without loss, or compressed video; auto looks"
 
 
-def option(default: Any, words: str, *flags: str, metavar: str = "") -> Any:  # noqa: ANN401 - a dataclass field
-    """A field that is a flag; without `flags` its name in kebab case is the flag."""
-    return field(default=default, metadata={"help": words, "flags": flags, "metavar": metavar})
+def option(default: Any, words: str, *flags: str, metavar: str = "", bare: str = "") -> Any:  # noqa: ANN401 - a dataclass field
+    """A field that is a flag; without `flags` its name in kebab case is the flag. `bare` is its value without one."""
+    return field(default=default, metadata={"help": words, "flags": flags, "metavar": metavar, "bare": bare})
 
 
 def _quality_for(job: Job) -> Any:  # noqa: ANN401 - a dataclass field
@@ -84,6 +87,23 @@ def _quality_for(job: Job) -> Any:  # noqa: ANN401 - a dataclass field
 def _protocols() -> Any:  # noqa: ANN401 - a dataclass field
     words = "what an input may lead to beside itself: file for other files, http, https, rtsp, ... [default: nothing]"
     return option(None, words, metavar="LIST")
+
+
+def _device() -> Any:  # noqa: ANN401 - a dataclass field
+    words = "GPU by number, UUID or part of its name, as --list-devices shows them; or cpu"
+    return option("auto", words, metavar="WHICH")
+
+
+def _require(what: str) -> Any:  # noqa: ANN401 - a dataclass field
+    return option(None, f"end with exit code 5 unless this makes {what}")
+
+
+def _precision() -> Any:  # noqa: ANN401 - a dataclass field
+    return option("auto", "arithmetic on a GPU; auto is fp16, and fp32 where that is not exact enough")
+
+
+def _hwdec() -> Any:  # noqa: ANN401 - a dataclass field
+    return option("auto", "decoding by an NVIDIA GPU: auto where one makes the pictures, too; cuda wherever it can")
 
 
 def allowed_losses(words: str) -> frozenset[str]:
@@ -132,11 +152,9 @@ class Upscale(Network):
     """What makes the picture larger."""
 
     backend: Backend = option("auto", "what runs the network; a named one runs or fails, never another")
-    device: str = option(
-        "auto", "GPU by number, UUID or part of its name, as --list-devices shows them; or cpu", metavar="WHICH"
-    )
-    require: Requirement | None = option(None, "end with exit code 5 unless this makes every frame")
-    precision: Arithmetic = option("auto", "arithmetic on a GPU; auto is fp16, and fp32 where that is not exact enough")
+    device: str = _device()
+    require: Requirement | None = _require("every frame")
+    precision: Arithmetic = _precision()
     threads: int = option(0, "CPU threads of the network; 0 = as many as help", metavar="N")
     why: str = ""
     """No flag: why this model, for the badge, where it was chosen."""
@@ -161,6 +179,7 @@ class Encoding(Upscale):
     deinterlace: Literal["auto", "yes", "no"] = option(
         "auto", "make frames of one moment out of fields of two: auto looks at the pictures; no upscales their combs"
     )
+    hwdec: HwDec = _hwdec()
     fps: str | None = option(
         None,
         "constant frames per second, as 25 or 30000/1001: frames are dropped or doubled [default: every frame, at its "
@@ -310,14 +329,47 @@ class View(Upscale):
 
     quality: Quality | None = _quality_for("view")
     source: str = argument("SOURCE", "--source")
+    input_size: str | None = option(None, "size of a camera's pictures [default: as it is set]", metavar="WxH")
+    input_fps: str | None = option(None, "frames per second of a camera [default: as it is set]", metavar="N")
+    input_format: str | None = option(
+        None, "pixel format or codec of a camera, as FFmpeg names it: mjpeg, yuyv422, nv12 [default: the best one]",
+        metavar="NAME",
+    )  # fmt: skip
+    controls: tuple[str, ...] = option(
+        (), "a camera's control, as exposure_time_absolute=200, may be repeated", "--control", metavar="NAME=VALUE"
+    )
+    reconnect: bool = option(True, "open a camera, a screen or a stream that was lost again, as soon as it is there")
+    governor: bool = option(
+        False, "step down to cheaper networks, a part of the picture, or none, while a budget is broken, and up again"
+    )
+    target_fps: float | None = option(None, "the governor holds this rate [default: the source's]", metavar="N")
+    max_watts: float | None = option(None, "the governor keeps the power under this", metavar="N")
+    max_latency: float | None = option(None, "the governor keeps capture to present under this", metavar="MS")
+    max_temp: float | None = option(None, "the governor keeps CPU and GPU under this, in degrees Celsius", metavar="C")
+    region: str | None = option(
+        None, "the part that the network keeps when the governor lets it make no more [default: the middle]",
+        metavar="WxH+X+Y",
+    )  # fmt: skip
     layout: Literal["wipe", "side-by-side", "blink"] = option("wipe", "how bicubic and SR share the window")
     protocols: str | None = _protocols()
+    hwdec: HwDec = _hwdec()
     painter: Literal["auto", "opengl", "qpainter"] = option(
         "auto", "what draws: OpenGL on a real GPU, QPainter elsewhere"
     )
     fullscreen: bool = option(False, "begin in full screen", "--fullscreen", "-fs")
     headless_frames: int | None = option(None, "render N frames off screen and end; needs no display", metavar="N")
     screenshot: str | None = option(None, "write the last rendered window to this PNG at the end", metavar="PNG")
+
+    def __post_init__(self) -> None:
+        """With a governor and no model named, networks are the governor's to choose. Raises UsageError as `Network`,
+        and on what only a governor heeds where there is none."""
+        if self.governor and cast("str | None", self.model) is None:
+            object.__setattr__(self, "model", AUTO)
+        limits = ("target_fps", "max_watts", "max_latency", "max_temp", "region")
+        asked = [f"--{name.replace('_', '-')}" for name in limits if getattr(self, name) is not None]
+        if asked and not self.governor:
+            raise UsageError(f"{asked[0]} is for the governor, and there is none", mend="add --governor")
+        Upscale.__post_init__(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -328,6 +380,9 @@ class Bench:
     sizes: str = option("640x360,960x540", "comma list of input sizes", "--size", metavar="WxH,...")
     scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
     backend: Backend = option("auto", "what runs the networks")
+    device: str = _device()
+    require: Requirement | None = _require("every network")
+    precision: Arithmetic = _precision()
     threads: int = option(0, "CPU threads of the network; 0 = as many as help", metavar="N")
     seconds: float = option(2.0, "measured time per row", metavar="S")
     json: str | None = option(None, "also write rows and machine fingerprint to this file", metavar="FILE")
@@ -418,5 +473,60 @@ class RemoveModel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BuildEngines:
+    """Options of `rtsr engines build`."""
+
+    models: str = option(DEFAULT_MODEL, "comma list of networks, or all", "--model", metavar="NAMES")
+    sizes: str = option("960x540", "comma list of input sizes", "--size", metavar="WxH,...")
+    scale: int = option(2, "output side over input side", "--scale", "-s", metavar="N")
+    bits: int = option(8, "of a luma sample", metavar="8..16")
+    precision: Arithmetic = option("auto", "what the networks compute in; auto takes fp16 where it holds the picture")
+    target: EngineTarget | None = option(
+        None,
+        "any RTX card from Ampere on, the cards of one compute capability, or this machine's GPU "
+        "[default: any with TensorRT-RTX, this with plain TensorRT]",
+    )
+    builder: EngineBuilder = option(
+        "onnx", "what the network is read from: its ONNX, or by torch-tensorrt its safetensors, which takes a GPU"
+    )
+    force: bool = option(False, "build what is there already, too")
+    output: str | None = option(None, "a folder for them [default: the user's cache]", metavar="DIR")
+    progress: Progress = option("auto", "bar on a terminal, plain lines elsewhere; json is one object per line")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListEngines:
+    """Options of `rtsr engines list`."""
+
+    format: Literal["md", "csv", "json"] = option("md", "how the table is printed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifyEngines:
+    """Options of `rtsr engines verify`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PruneEngines:
+    """Options of `rtsr engines prune`. Raises UsageError on days that are none."""
+
+    everything: bool = option(False, "every engine", "--all")
+    stale: bool = option(False, "those that can no longer be used here: of other versions, changed networks, damaged")
+    older_than: float | None = option(None, "those that were built longer ago", metavar="DAYS")
+
+    def __post_init__(self) -> None:
+        if self.older_than is not None and not 0 <= self.older_than < math.inf:
+            raise UsageError(f"--older-than {self.older_than:g}", mend="say how many days, 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Doctor:
     """Options of `rtsr doctor`."""
+
+    report: str | None = option(
+        None,
+        "write all of it, with versions and times, to a text file to send along; it names nobody "
+        "[default: rtsr-report.txt]",
+        metavar="[FILE]",
+        bare="rtsr-report.txt",
+    )

@@ -51,8 +51,14 @@ class Badge:
     precision: str = ""
     resized: str = ""
     """What follows the network, where that does not enlarge to the asked size; empty otherwise."""
+    tiles: str = ""
+    """In how many parts the picture is made, where it does not fit into a GPU's memory at once; empty otherwise."""
     reason: str = ""
     """Why it is not super-resolution, or not what was asked, or why this model where it was chosen; empty otherwise."""
+    gpu: int | None = None
+    """CUDA's number of the NVIDIA GPU that makes the picture; None: something else does."""
+    stays: bool = False
+    """Whether pictures are decoded and encoded there, too, and stay in its memory all the way."""
 
     @property
     def is_sr(self) -> bool:
@@ -64,8 +70,9 @@ class Badge:
         parts = [
             f"{made} x{self.scale}",
             self.resized,
+            self.tiles,
             f"{self.backend} {self.precision}".strip(),
-            self.device,
+            f"{self.device}, decoder to encoder" if self.stays else self.device,
             self.reason,
         ]
         return " · ".join(part for part in parts if part)

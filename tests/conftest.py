@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from rtsr.color import BT709, Color, Range, Siting
 from rtsr.frame import Frame, StreamInfo, chroma_shape
+from tests.doubles.driver import Driver, _compiled, gpu_double  # noqa: F401 - fixtures
+
+if TYPE_CHECKING:
+    from tests.doubles.gpu_machine import GpuMachine
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -53,6 +58,14 @@ def make_info(width: int, height: int, *, live: bool = False, frames: int | None
 @pytest.fixture
 def frame() -> Frame:
     return make_frame(64, 48)
+
+
+@pytest.fixture
+def gpu_machine(gpu_double: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "GpuMachine":  # noqa: F811
+    """A machine with one NVIDIA GPU, whose driver and TensorRT runtime are doubles."""
+    from tests.doubles.gpu_machine import gpu_machine_with
+
+    return gpu_machine_with(gpu_double, tmp_path, monkeypatch)
 
 
 class ListSource:

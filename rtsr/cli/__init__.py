@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 import rtsr
-from rtsr.cli import bench, demo, doctor, encode, explain, image, info, jobs, models, plan, view
+from rtsr.cli import bench, demo, doctor, encode, engines, explain, image, info, jobs, models, plan, view
 from rtsr.cli import eval as evaluate
 from rtsr.errors import EXIT_READER_GONE, EXIT_SECOND_INTERRUPT, ReaderGone, ResourceError, RtsrError
 
@@ -22,6 +22,7 @@ COMMANDS = {
     "eval": evaluate.command,
     "explain": explain.command,
     "models": models.command,
+    "engines": engines.command,
     "doctor": doctor.command,
 }
 _HELP = """Real-time video super-resolution that loses nothing: no work, colours, timestamps or streams.
@@ -52,9 +53,14 @@ _GROUP = click.version_option(rtsr.__version__, message="rtsr %(version)s")(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code (`docs/exit-codes.md`)."""
+    return run_program(_GROUP, "rtsr", argv)
+
+
+def run_program(program: click.Command, name: str, argv: Sequence[str] | None = None) -> int:
+    """The same with the commands of `program`, called `name`: for programs beside rtsr."""
     logging.basicConfig(format="rtsr: %(message)s", level=logging.INFO)
     try:
-        return int(_GROUP.main(args=argv, prog_name="rtsr", standalone_mode=False) or 0)
+        return int(program.main(args=argv, prog_name=name, standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return error.exit_code
@@ -84,4 +90,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "run_program"]

@@ -48,7 +48,39 @@ def command(name: str, options: type[O], run: Callable[[O], int | None]) -> clic
         parameters.append(click.Argument([_PLACES], metavar=places, required=False, nargs=-1))
     for field in fields(options):  # type: ignore[arg-type]
         parameters += _parameters(field, kinds[field.name]) if field.metadata else []
+        if field.name == "device":
+            parameters.append(_list_devices())
+        if field.name == "input_size":
+            parameters.append(_list_sources())
     return click.Command(name, callback=invoke, params=parameters, help=run.__doc__)
+
+
+def _list_devices() -> click.Option:
+    """A flag that shows what `--device` may name, and ends before anything else is asked for."""
+
+    def show(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's form
+        if asked:
+            from rtsr.jobs.gpus import as_list
+
+            click.echo(as_list())
+            context.exit()
+
+    words = "show the CPU and every GPU, with what runs on each, and end"
+    return click.Option(["--list-devices"], is_flag=True, is_eager=True, expose_value=False, callback=show, help=words)
+
+
+def _list_sources() -> click.Option:
+    """A flag that shows what SOURCE may name."""
+
+    def show(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's form
+        if asked:
+            from rtsr.sources.listing import list_sources
+
+            click.echo("\n".join(list_sources()))
+            context.exit()
+
+    words = "show cameras with their modes and controls, and what else can be watched, and end"
+    return click.Option(["--list-sources"], is_flag=True, is_eager=True, expose_value=False, callback=show, help=words)
 
 
 def _placed(name: str, options: type, places: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,6 +128,8 @@ def _parameters(field: "Field[Any]", kind: Any) -> list[click.Parameter]:  # noq
         return [
             click.Option([field.name, f"{long}/--no-{long[2:]}", *short], default=default, help=field.metadata["help"])
         ]
+    bare = field.metadata.get("bare")
+    without_value: dict[str, Any] = {"is_flag": False, "flag_value": bare} if bare else {}
     return [
         click.Option(
             [field.name, *flags],
@@ -104,6 +138,7 @@ def _parameters(field: "Field[Any]", kind: Any) -> list[click.Parameter]:  # noq
             show_default=default is not None,
             metavar=field.metadata["metavar"] or None,
             help=field.metadata["help"],
+            **without_value,
         )
     ]
 

@@ -16,8 +16,10 @@ def run(options: View) -> int:
     SOURCE is a file, a camera (/dev/video0) or a test picture (pattern:640x360). `?` in the window lists the keys.
     """
     from rtsr.demux import permit
+    from rtsr.upscalers import refuse_absent
     from rtsr.viewer.display import require_display
 
+    refuse_absent(options)
     permit(options.protocols)
     with require_display(options):
         from rtsr.viewer.app import open_viewer

@@ -21,7 +21,7 @@ from rtsr.jobs import settings
 from rtsr.jobs.inputs import Input, find_inputs
 from rtsr.jobs.naming import Template, template_of
 from rtsr.jobs.queue import Queue, open_queue
-from rtsr.models import find_model, known_models
+from rtsr.models import find_model, scales_of
 from rtsr.sinks.containers import format_of
 from rtsr.sinks.failures import NO_SPACE
 from rtsr.sources import kind_of
@@ -87,7 +87,7 @@ def open_batch(options: Encodes) -> Batch:
         raise UsageError(f"{options.output} is {odd}, and the outputs of several inputs need a folder", mend=mend)
     template = template_of(options)
     if options.model != AUTO:
-        find_model(options.model, known_models().get(options.model, (2,))[0])  # of whatever scale: that is each file's
+        find_model(options.model, (scales_of(options.model) or (2,))[0])  # of whatever scale: that is each file's
     inputs = find_inputs(options.sources, folder)
     items = [_item(one, folder, template, options) for one in inputs.taken]
     _refuse_clashes(items)

@@ -21,16 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from rtsr.config import Bench, Upscale
+from rtsr.config import DEFAULT_MODEL, Bench, Upscale
 from rtsr.errors import UsageError
 from rtsr.frame import Frame, StreamInfo
 from rtsr.jobs.machine import fingerprint
 from rtsr.jobs.table import markdown
-from rtsr.models import known_models, parse_models
+from rtsr.models import known_models, parse_models, scales_of
 from rtsr.power import Probe, open_probe
 from rtsr.sources.pattern import open_pattern
 from rtsr.stages import Upscaler
-from rtsr.upscalers import open_upscaler
+from rtsr.upscalers import open_upscaler, refuse_absent
 
 log = logging.getLogger(__name__)
 BASELINE = "bicubic"
@@ -102,6 +102,7 @@ def bench(options: Bench) -> list[Row]:
         models = [BASELINE]
     if not 0 < options.seconds <= 3600:
         raise UsageError(f"--seconds {options.seconds:g} is not between 0 and 3600", mend="2 is a good value")
+    refuse_absent(_wish(DEFAULT_MODEL, options))
     probe = open_probe()
     try:
         rows = []
@@ -116,8 +117,7 @@ def bench(options: Bench) -> list[Row]:
 
 def bench_picture(options: Bench) -> list[Row]:
     """Measure one picture of 256x256 to 1024x1024 by every model of `options` that has x4; raises as `bench` does."""
-    known = known_models()
-    names = [name for name in parse_models(options.models) if PICTURE_SCALE in known.get(name, (PICTURE_SCALE,))]
+    names = [name for name in parse_models(options.models) if PICTURE_SCALE in (scales_of(name) or (PICTURE_SCALE,))]
     return bench(replace(options, models=",".join(names) or BASELINE, sizes=PICTURE_SIZE, scale=PICTURE_SCALE))
 
 
@@ -158,8 +158,17 @@ def at_size(size: tuple[int, int], models: Sequence[str], options: Bench, probe:
 
 
 def _wish(model: str, options: Bench) -> Upscale:
-    backend = "bicubic" if model == BASELINE else options.backend
-    return Upscale(model=model, scale=options.scale, backend=backend, threads=options.threads)
+    if model == BASELINE:
+        return Upscale(model=model, scale=options.scale, backend="bicubic", threads=options.threads)
+    return Upscale(
+        model=model,
+        scale=options.scale,
+        backend=options.backend,
+        device=options.device,
+        require=options.require,
+        precision=options.precision,
+        threads=options.threads,
+    )
 
 
 def _slice(runner: _Runner, seconds: float, probe: Probe | None) -> None:

@@ -5,7 +5,7 @@ video where a lossy codec or a camera made it; files of lossless codecs, picture
 network for clean pictures steps in where none for video passes, unless `--content` named one. Where nothing passes it
 is the fastest network, or bicubic where not even that holds the rate of what is watched; both are said. The user's own
 models are named by their user, never chosen. The time of a picture is forecast as if it were video; `rtsr image` works
-in float32, which takes somewhat longer on CPUs that have bf16.
+on the CPU in float32, which takes somewhat longer on CPUs that have bf16.
 """
 
 import logging
@@ -144,7 +144,7 @@ def _sized(options: Encoding, job: Job) -> Callable[[StreamInfo], Upscale]:
 def _settler(options: Upscale, job: Job) -> Upscale | Callable[[StreamInfo], Upscale]:
     if options.model != AUTO:
         return options
-    _refuse_impossible(options)
+    refuse_impossible(options)
     if options.backend == BASELINE:
         raise UsageError(
             "--backend bicubic runs no network, and --model auto chooses one", mend="leave one of the two out"
@@ -152,11 +152,12 @@ def _settler(options: Upscale, job: Job) -> Upscale | Callable[[StreamInfo], Ups
 
     @cache
     def settle(info: StreamInfo) -> Upscale:
-        choice = choose(climb(options, (info.width, info.height)), _need_of(options, job, info))
-        if choice.model == BASELINE and options.backend != "auto":
+        choice = choose(climb(options, (info.width, info.height)), need_of(options, job, info))
+        named = _named_runner(options)
+        if choice.model == BASELINE and named is not None:
             raise BackendError(
-                f"no network on {options.backend} holds the rate of {info.label}",
-                mend="name one all the same, --model NAME, or leave --backend out",
+                f"no network on {named} holds the rate of {info.label}",
+                mend="name one all the same, --model NAME, or leave --backend, --require and --device out",
             )
         log.info("%s", choice.sentence)
         return replace(options, model=choice.model, quality=None, content="auto", why=choice.why)
@@ -164,11 +165,18 @@ def _settler(options: Upscale, job: Job) -> Upscale | Callable[[StreamInfo], Ups
     return settle
 
 
+def _named_runner(options: Upscale) -> str | None:
+    """What the user wants to run a network; None where it is left to us."""
+    if options.backend != "auto":
+        return options.backend
+    return options.require or (f"device {options.device}" if options.device not in ("auto", "cpu") else None)
+
+
 def settle_pictures(options: Image) -> Image:
     """`options` with a model in the place of `auto`, for pictures; logs why. Raises UsageError as `settler`."""
     if options.model != AUTO:
         return options
-    _refuse_impossible(options)
+    refuse_impossible(options)
     views = _ENSEMBLE if options.ensemble else 1
     need = Need(
         "image",
@@ -177,12 +185,13 @@ def settle_pictures(options: Image) -> Image:
         1e3 / views,
         lambda ms: f"about {ms * views / 1e3:.2g} s for a megapixel",
     )
-    choice = choose(climb(Upscale(model=AUTO, scale=options.scale), _MEGAPIXEL_WH), need)
+    choice = choose(climb(Upscale(model=AUTO, scale=options.scale, device="cpu"), _MEGAPIXEL_WH), need)
     log.info("%s", choice.sentence)
     return replace(options, model=choice.model, quality=None, content="auto")
 
 
-def _need_of(options: Network, job: Job, info: StreamInfo) -> Need:
+def need_of(options: Network, job: Job, info: StreamInfo) -> Need:
+    """What a network is needed for where `info` tells of the video."""
     frame_ms = 1e3 / _rate_fps(info)
     size = f"{info.width}x{info.height}"
 
@@ -216,7 +225,8 @@ def _contents(options: Network, *, lossy: bool) -> tuple[Content, ...]:
     return ("video", "clean") if lossy else ("clean",)
 
 
-def _refuse_impossible(options: Network) -> None:
+def refuse_impossible(options: Network) -> None:
+    """Raise UsageError where no network could be chosen as `options` ask."""
     if options.sharpness:
         raise UsageError("--sharpness is of one network, and --model auto chooses any", mend="name it: --model NAME")
     cards = shipped_networks(options.scale)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import rtsr
-from rtsr.config import Upscale
+from rtsr.config import Backend, Upscale
 from rtsr.errors import BackendError, RtsrError
 from rtsr.jobs.machine import cores, cpu_flags, cpu_model, version
 from rtsr.power import NOTHING_TO_MEND, PROBES, open_checked
@@ -29,7 +29,6 @@ _X86 = {
 """Instruction sets that make networks faster, and the kernel's flags that must all be there."""
 _ARM = {"NEON": ("asimd",), "dot product": ("asimddp",), "BF16": ("bf16",)}
 """The same for 64-bit Arm."""
-_LATER = {"tensorrt": "NVIDIA cards and Jetson: comes later", "torch": "any CUDA card: comes later"}
 _LIBRARIES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
@@ -73,6 +72,7 @@ def examine() -> dict[str, list[Finding]]:
     """Every finding, by section, in the order of the page. Never raises."""
     sections = {
         "CPU": _cpu,
+        "GPUs": _gpus,
         "Backends": _backends,
         "Video encoders": _encoders,
         "Cameras": _cameras,
@@ -117,15 +117,37 @@ def _cpu() -> Iterator[Finding]:
         yield Finding("ok" if has else "--", name, "" if has else "this CPU has none")
 
 
+def _gpus() -> Iterator[Finding]:
+    """As `--list-devices`, without the CPU."""
+    from rtsr.jobs.gpus import gpu_words, no_gpu
+    from rtsr.upscalers.devices import list_devices
+
+    devices = list_devices()
+    for device in devices:
+        what, *about = gpu_words(device)
+        number = "gpu" if device.ordinal is None else str(device.ordinal)
+        yield Finding("--" if device.hindrance else "ok", number, what)
+        for line in about:
+            yield Finding("--" if line.startswith("not ") else "ok", "", line)
+    if not devices and (reason := no_gpu()) is not None:
+        yield Finding("--", "gpu", *reason)
+
+
 def _backends() -> Iterator[Finding]:
-    from rtsr.upscalers import BACKENDS, open_upscaler
+    from rtsr.jobs.gpus import no_gpu
+    from rtsr.upscalers import BACKENDS, absence, open_upscaler
 
     source = open_pattern("pattern:64x64")
     frame = next(source.frames())
     for name in BACKENDS:
-        model = "bicubic" if name == "bicubic" else Upscale().model
+        options = Upscale(model="bicubic" if name == "bicubic" else Upscale().model, backend=_named(name))
+        missing = absence(name, options)
+        if missing is not None:
+            words = ("no GPU for it, see above",) if no_gpu() is not None else (missing.problem, missing.mend)
+            yield Finding("--", name, *words)
+            continue
         try:
-            upscaler = open_upscaler(Upscale(model=model, backend=_named(name)), source.info)
+            upscaler = open_upscaler(options, source.info)
             try:
                 upscaler.upscale(frame)
             finally:
@@ -133,15 +155,19 @@ def _backends() -> Iterator[Finding]:
         except RtsrError as error:
             yield Finding("!!", name, error.problem, error.mend)
         else:
-            badge, package = upscaler.badge, "openvino" if name == "openvino" else "av"
+            badge, package = upscaler.badge, _package(name)
             parts = (f"{package} {version(package)}", badge.device, badge.precision, badge.model)
             yield Finding("ok", name, ", ".join(part for part in parts if part))
-    for name, words in _LATER.items():
-        yield Finding("--", name, words)
 
 
-def _named(name: str) -> Literal["auto", "openvino", "bicubic"]:
-    return typing.cast("Literal['auto', 'openvino', 'bicubic']", name)
+def _named(name: str) -> Backend:
+    return typing.cast("Backend", name)
+
+
+def _package(backend: str) -> str:
+    """What brings the backend: of several the one that is installed."""
+    names = {"tensorrt": ("tensorrt_rtx", "tensorrt"), "bicubic": ("av",)}.get(backend, (backend,))
+    return next((name for name in names if version(name) is not None), names[-1])
 
 
 def _encoders() -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from rtsr.jobs.plan import Plan, make_plan, refuse_place
 from rtsr.jobs.segmented import open_segmented
 from rtsr.pipeline import Pipeline
 from rtsr.sinks import upscaled_info
+from rtsr.sinks.on_card import seated
 from rtsr.sinks.video import VideoSink, open_video
 from rtsr.sources import kind_of
 from rtsr.stages import Badge, Sink, Source, Upscaler
@@ -99,12 +101,14 @@ class OnePassEncode:
             start_s=options.start_s,
             length_s=options.length_s,
             reading=plan.reading,
+            encoder=partial(encoder_of, options),
         )
 
     def _open_sink(self, source: Source, upscaler: Upscaler) -> Sink:
         info = upscaled_info(source.info, upscaler)
         companion = companion_of(self._options, self.plan, info, upscaler.badge)
-        self._sink = _Counted(open_video(str(self.plan.part), info, encoder_of(self._options, info), companion))
+        encoder = seated(encoder_of(self._options, info), upscaler.badge)
+        self._sink = _Counted(open_video(str(self.plan.part), info, encoder, companion))
         return self._sink
 
     @property

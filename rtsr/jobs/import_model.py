@@ -18,7 +18,7 @@ import numpy as np
 from rtsr.errors import ResourceError, SourceError, UsageError
 from rtsr.jobs.model_check import Checked, check, refuse_other
 from rtsr.jobs.model_file import read_network
-from rtsr.models import MODELS, ModelCard, ModelFile, find_model, user
+from rtsr.models import MODELS, SEES_ALL, ModelCard, ModelFile, find_model, user
 from rtsr.nets import COLOURS
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _EXTRA = 'pip install "rtsr[import]"'
 _GREY = "a colour network run on luma: its three planes are all the luma"
-_SEES_ALL = "every output pixel depends on all of the picture, so tiles differ from it: use --tile 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +246,7 @@ def _card(options: ImportModel, network: Network, checked: Checked, work: Work) 
     """The card's table."""
     theory_px = None if network.reach_px is None else 2 * network.reach_px + 1
     surprised = checked.sees_all and (theory_px is None or theory_px < checked.field_px)
-    notes = [*network.notes, *([_SEES_ALL] if surprised else [])]
+    notes = [*network.notes, *([f"{SEES_ALL}: use --tile 0"] if surprised else [])]
     macs = work.macs_per_input_pixel
     return {
         "name": options.name,

@@ -7,7 +7,9 @@ are not among them: whoever imported one names it.
 
 Time is measured by the code of `rtsr bench`, once for each network, machine and power mode, and kept
 (`rtsr.jobs.timings`). It is measured at one size and taken to grow with the area of the picture; of several measured
-sizes the one nearest in area counts, so `rtsr bench --size 1280x720` makes the forecast for that size exact.
+sizes the one nearest in area counts, so `rtsr bench --size 1280x720` makes the forecast for that size exact. On a GPU
+networks are measured one after the other, not in turns: together they might not fit into its memory. Where a backend
+fails and another stands in for it, that time counts now, and is not kept.
 """
 
 import logging
@@ -22,6 +24,7 @@ from rtsr.jobs.machine import is_busy
 from rtsr.jobs.timings import Timing, keep_timings, place, read_timings
 from rtsr.models import MODELS, Content, ModelCard, find_model
 from rtsr.models.sharpness import GAN
+from rtsr.upscalers import ON_GPU, absence, candidates
 
 log = logging.getLogger(__name__)
 SECONDS = 0.2
@@ -77,7 +80,7 @@ def keep_rows(rows: Iterable[Row], options: Bench, *, busy: bool) -> None:
     """Keep what `rtsr bench` has measured, as far as it tells more than noise; `busy` as `Timing` has it."""
     if options.seconds >= SECONDS:
         known = {card.name: card for card in shipped_networks(options.scale)}
-        ran = [row for row in rows if row.model in known and not row.reason]
+        ran = [row for row in rows if row.model in known and not row.reason]  # nothing stood in for what auto takes
         timings = [_timing(row, known[row.model], options, busy=busy) for row in ran]
         keep_timings([one for one in timings if one.area_px >= _least_px(known[one.model])])
 
@@ -105,30 +108,42 @@ def _timings(cards: Sequence[ModelCard], options: Upscale) -> list[Timing]:
     missing = [card for card in cards if card.name not in found]
     if not missing:
         return kept
-    about_s = _EACH_S * len(missing)
-    log.info("measuring once how fast %d networks are here, about %.0f s; kept in %s", len(missing), about_s, place())
+    on_gpu = _takes_gpu(options)
+    about = "each gets an engine first" if on_gpu else f"about {_EACH_S * len(missing):.0f} s"
+    log.info("measuring once how fast %d networks are here, %s; kept in %s", len(missing), about, place())
     busy = is_busy()
-    bench = Bench(scale=options.scale, backend=options.backend, threads=options.threads, seconds=SECONDS)
+    bench = Bench(
+        scale=options.scale,
+        backend=options.backend,
+        device=options.device,
+        require=options.require,
+        precision=options.precision,
+        threads=options.threads,
+        seconds=SECONDS,
+    )
     for size in _SIZES:
         group = {card.name: card for card in missing if _own_size(card) == size}
-        if group:
-            rows = at_size(size, (BASELINE, *group), bench, None)
-            ran = [row for row in rows if row.model in group and not row.reason]
-            made = [_timing(row, group[row.model], bench, busy=busy) for row in ran]
-            keep_timings(made)
-            kept += made
+        for names in [[name] for name in group] if on_gpu else [list(group)] if group else []:
+            made = [
+                (row, _timing(row, group[row.model], bench, busy=busy))
+                for row in at_size(size, (BASELINE, *names), bench, None)
+                if row.model in group and row.backend != BASELINE
+            ]
+            keep_timings([timing for row, timing in made if not row.reason])
+            kept += [timing for _, timing in made]
     return kept
 
 
 def _usable(cards: Sequence[ModelCard], options: Upscale) -> list[Timing]:
     """What is kept of these networks as they are now, run as `options` ask for."""
     digests = {card.name: card.onnx.sha256 for card in cards if card.onnx is not None}
-    quiet, asked = not is_busy(), (options.scale, options.backend, options.threads)
+    quiet = not is_busy()
+    asked = options.scale, _backend(options), options.threads, _device(options), options.precision
     return [
         one
         for one in read_timings()
         if digests.get(one.model) == one.sha256
-        and (one.scale, one.backend, one.threads) == asked
+        and (one.scale, one.backend, one.threads, one.device, one.precision) == asked
         and not (one.busy and quiet)  # then it can be measured better
     ]
 
@@ -138,13 +153,29 @@ def _timing(row: Row, card: ModelCard, options: Bench, *, busy: bool) -> Timing:
         model=card.name,
         sha256=card.onnx.sha256 if card.onnx is not None else "",
         scale=row.scale,
-        backend=options.backend,
+        backend=_backend(options),
         threads=options.threads,
+        device=_device(options),
+        precision=options.precision,
         width=row.width,
         height=row.height,
         ms=row.p50_ms,
         busy=busy,
     )
+
+
+def _backend(options: Bench | Upscale) -> str:
+    """What was asked to run the network, by either flag."""
+    return options.require if options.backend == "auto" and options.require is not None else options.backend
+
+
+def _device(options: Bench | Upscale) -> str:
+    """What was asked for; the CPU is what auto takes where there is no GPU, and is measured once."""
+    return "auto" if options.device == "cpu" and not _takes_gpu(Upscale()) else options.device
+
+
+def _takes_gpu(options: Upscale) -> bool:
+    return any(name in ON_GPU and absence(name, options) is None for name in candidates(options))
 
 
 def _own_size(card: ModelCard) -> tuple[int, int]:

@@ -9,6 +9,8 @@ from typing import Any
 import rtsr
 from rtsr.errors import BackendError
 
+GPU_PACKAGES = ("tensorrt_rtx", "tensorrt", "torch", "triton", "cuda-bindings")
+"""The same where there is a GPU."""
 PACKAGES = ("av", "numpy", "openvino", "PyQt6")
 """What the speed and the picture depend on."""
 
@@ -24,6 +26,7 @@ def fingerprint() -> dict[str, Any]:
         "rtsr": rtsr.__version__,
         "packages": {name: version(name) for name in PACKAGES},
         "openvino": _openvino(),
+        **_gpus(),
     }
 
 
@@ -95,6 +98,17 @@ def version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _gpus() -> dict[str, Any]:
+    """GPUs that CUDA shows, with their driver, and the libraries for them; nothing where there is none."""
+    from rtsr.upscalers.devices import list_devices
+
+    shown = [device for device in list_devices() if device.ordinal is not None]
+    if not shown:
+        return {}
+    told = [{"name": one.name, "capability": one.capability, "driver": one.driver} for one in shown]
+    return {"gpus": told, "gpu_packages": {name: version(name) for name in GPU_PACKAGES}}
 
 
 def _openvino() -> dict[str, str] | None:

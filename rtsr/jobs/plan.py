@@ -114,7 +114,7 @@ def refuse_place(options: Encode) -> None:
     """
     kind, output = kind_of(options.source), Path(options.output)
     source = Path(options.source.removeprefix("file://"))
-    if kind == "camera" or (kind == "pattern" and "live=yes" in options.source):
+    if kind in ("camera", "csi", "screen", "stream") or (kind == "pattern" and "live=yes" in options.source):
         raise SourceError(f"{options.source} is live and has no end", mend=f"watch it: rtsr view {options.source}")
     if output.is_dir():
         raise UsageError(f"{output} is a folder", mend=f"name a file in it: {output / 'out.mp4'}")

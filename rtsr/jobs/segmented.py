@@ -31,6 +31,7 @@ from rtsr.segment import Cut
 from rtsr.sinks import upscaled_info
 from rtsr.sinks.copy import format_of
 from rtsr.sinks.muxer import Muxer, open_muxer
+from rtsr.sinks.on_card import seated
 from rtsr.sinks.segments import SegmentSink, Target
 from rtsr.sinks.stitch import DamagedSegment, stitch
 from rtsr.sinks.threads import usual_threads
@@ -190,7 +191,8 @@ class SegmentedEncode:
                 f"the unfinished job in {self._folder.place} is another one: {'; '.join(changed)}",
                 mend="give what it was begun with, or begin again with --restart",
             )
-        self._sink = ToldSink(SegmentSink(self._target, self._missing(), self._keep), lambda frame: None)
+        target = replace(self._target, encoder=seated(self._target.encoder, upscaler.badge))
+        self._sink = ToldSink(SegmentSink(target, self._missing(), self._keep), lambda frame: None)
         self._used, self._run = False, len(self._folder.losses)
         return self._sink
 

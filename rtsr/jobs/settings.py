@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _IDLE = frozenset(
     {"overwrite", "progress", "dry_run", "restart", "threads", "segments", "protocols", "why"}
     | {"device", "require", "precision"}  # the network's entry tells what came of them
+    | {"hwdec"}  # a GPU is given only what every decoder decodes to the same bits: rtsr.sources.hwdec
     | {"workers", "cluster", "cluster_resources", "cluster_tls", "cluster_storage", "insecure"}  # who does it
 )
 """Options that change nothing of an output."""
@@ -40,11 +41,21 @@ def settings_of(options: Encode, badge: Badge, encoder: Encoder) -> dict[str, An
     card = find_model(name, badge.scale) if badge.is_sr else None
     return told(options, _IDLE | _NOT_OF_THE_VIDEO) | {
         "codec": encoder.codec,
-        "network": f"{badge.model} x{badge.scale} {badge.backend} {badge.precision}".strip(),
+        "network": _network(badge),
         "weights": card.onnx.sha256 if card is not None and card.onnx is not None else None,
         "rtsr": rtsr.__version__,
         **versions(),
     }
+
+
+def _network(badge: Badge) -> str:
+    """What makes the pictures, as far as it decides their bits.
+
+    Why a GPU counts and a CPU does not: half floats are added up in another order on another architecture.
+    """
+    words = f"{badge.model} x{badge.scale} {badge.backend} {badge.precision}".strip()
+    chroma = ", chroma too" if badge.stays else ""
+    return words if badge.gpu is None else f"{words} on {badge.device}{chroma}"
 
 
 def _plain(value: object) -> object:

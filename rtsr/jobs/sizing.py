@@ -11,7 +11,7 @@ from fractions import Fraction
 from rtsr.config import AUTO, Encoding
 from rtsr.errors import UsageError
 from rtsr.frame import StreamInfo
-from rtsr.models import MODELS, find_model, known_models
+from rtsr.models import MODELS, find_model, scales_of
 
 _SIZE_FORM = "write --size 1920x1080, or -2x1080 to keep the shape"
 
@@ -127,7 +127,7 @@ def _network_scale(options: Encoding, needed: Fraction) -> int:
     if options.model == AUTO:
         scales = {scale for name in MODELS for scale in MODELS[name] if find_model(name, scale).onnx is not None}
     else:
-        scales = set(known_models().get(options.model, ())) or {2}  # a wrong name is refused where it is looked up
+        scales = set(scales_of(options.model)) or {2}  # a wrong name is refused where it is looked up
     fitting = [scale for scale in scales if scale >= needed]
     if not fitting:
         raise UsageError(

@@ -24,7 +24,9 @@ def markdown(lines: Sequence[Sequence[str]], *, left: int = 1) -> str:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line per row under a line of the first row's keys, no line end after the last."""
+    """One line per row under a line of the first row's keys, no line end after the last; empty without rows."""
+    if not rows:
+        return ""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

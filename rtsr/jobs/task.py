@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from rtsr.compose import OpenSink, compose
@@ -17,8 +17,10 @@ from rtsr.demux import permit
 from rtsr.errors import BackendError, RtsrError
 from rtsr.jobs.choose import settler
 from rtsr.jobs.folder import differences, identity
+from rtsr.jobs.outcome import encoder_of
 from rtsr.jobs.settings import settings_of
 from rtsr.segment import Cut
+from rtsr.sinks.on_card import seated
 from rtsr.sinks.segments import SegmentSink, Target
 from rtsr.storage import Place, is_remote
 
@@ -74,6 +76,7 @@ def open_part(options: Encode, reading: Reading, open_sink: OpenSink, cut: Cut) 
         begin_pts=cut.begin,
         end_pts=cut.end,
         reading=reading,
+        encoder=partial(encoder_of, options),
     )
 
 
@@ -95,7 +98,8 @@ def encode_segment(task: Task, on_frame: Callable[[Frame], None]) -> Done:
     def open_sink(_source: Source, upscaler: Upscaler) -> Sink:
         if found := differences(task.settings, settings_of(task.options, upscaler.badge, task.target.encoder)):
             raise UnfitError(f"the job's settings are not those of here: {'; '.join(found)}", mend=_ALIKE)
-        return ToldSink(SegmentSink(task.target, [task.cut], lambda _number, made: kept.append(made)), on_frame)
+        target = replace(task.target, encoder=seated(task.target.encoder, upscaler.badge))
+        return ToldSink(SegmentSink(target, [task.cut], lambda _number, made: kept.append(made)), on_frame)
 
     try:
         pipeline = open_part(task.options, task.reading, open_sink, task.cut)

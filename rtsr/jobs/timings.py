@@ -38,9 +38,14 @@ class Timing:
     """Median time of a frame, colour planes included, decoding and showing not."""
     busy: bool
     """Whether other programs had the CPU as well, which makes `ms` too long."""
+    device: str = "auto"
+    """As asked for, like the backend: which GPU the first one is, and its driver, is a matter of the machine."""
+    precision: str = "auto"
+    """As asked for."""
 
     def __post_init__(self) -> None:
-        words, counts = (self.model, self.sha256, self.backend), (self.scale, self.width, self.height)
+        words = (self.model, self.sha256, self.backend, self.device, self.precision)
+        counts = (self.scale, self.width, self.height)
         if not all(isinstance(word, str) for word in words) or not isinstance(self.busy, bool):
             raise TypeError(f"{self} is no measurement")
         if not all(isinstance(count, int) and count > 0 for count in counts) or not 0 < self.ms < math.inf:
@@ -54,7 +59,8 @@ class Timing:
     @property
     def of(self) -> tuple[object, ...]:
         """What it is the time of: a newer one of the same takes its place."""
-        return self.model, self.scale, self.backend, self.threads, self.width, self.height
+        asked = self.scale, self.backend, self.threads, self.device, self.precision
+        return self.model, *asked, self.width, self.height
 
 
 def place() -> Path:

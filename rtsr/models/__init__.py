@@ -49,6 +49,8 @@ MODELS: dict[str, tuple[int, ...]] = {
 }
 """Every shipped model and its scales, in the order in which tables show them."""
 FileKind = Literal["onnx", "safetensors"]
+SEES_ALL = "every output pixel depends on all of the picture, so tiles differ from it"
+"""In the note of a card whose network has statistics of the whole picture."""
 Content = Literal["clean", "video", "degraded"]
 """What a model learned to enlarge: pictures without loss, as a codec leaves them, or with a history of spoiling."""
 _CONTENTS: dict[str, Content] = {"clean": "clean", "video": "video", "degraded": "degraded"}
@@ -111,6 +113,11 @@ class ModelCard:
         """Its name, and how sharp it was asked to be."""
         return f"{self.name} at sharpness {self.sharpness:g}" if self.gan is not None else self.name
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether statistics of the whole picture go into every pixel."""
+        return SEES_ALL in self.note
+
     def __str__(self) -> str:
         return f"{self.name} x{self.scale}"
 
@@ -133,18 +140,35 @@ def list_models() -> tuple[ModelCard, ...]:
 
 
 def find_model(name: str, scale: int) -> ModelCard:
-    """The card of `name` at `scale`.
+    """The card of `name`, or of the one shipped model whose name begins with `name` and a dash, at `scale`.
 
     Raises UsageError on an unknown name (the nearest is offered) or scale, BackendError on a damaged card.
     """
     known = known_models()
     if name not in known:
-        raise UsageError(f"there is no model {name!r}", mend=nearest(name, known))
+        name = _only_member(name)
     scales = [str(one) for one in known[name]]
     if str(scale) not in scales:
         choice = f"{', '.join(scales[:-1])} or {scales[-1]}" if len(scales) > 1 else scales[0]
         raise UsageError(f"{name} has no scale {scale}", mend=f"choose --scale {choice}")
     return _read_card(name, scale) if name in MODELS else _read_user_card(name, scale)
+
+
+def scales_of(name: str) -> tuple[int, ...]:
+    """The scales of what `find_model` finds by `name`; none where it finds nothing."""
+    try:
+        return (known := known_models()).get(name) or known[_only_member(name)]
+    except UsageError:
+        return ()
+
+
+def _only_member(family: str) -> str:
+    """`imdn-light` for "imdn". Of shipped models alone, so that a command means the same whatever the user imports."""
+    members = [name for name in MODELS if name.startswith(f"{family}-")]
+    if len(members) == 1:
+        return members[0]
+    mend = f"choose {' or '.join(members)}" if members else nearest(family, known_models())
+    raise UsageError(f"there is no model {family!r}", mend=mend)
 
 
 def verified_path(card: ModelCard, kind: FileKind) -> Path:

@@ -6,13 +6,15 @@ import logging
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.video.stream import VideoStream
 
+from rtsr.device_planes import is_on_device
 from rtsr.errors import UsageError
 from rtsr.planes import FORMS, fill_picture
+from rtsr.sinks.card_pictures import accel_of, carrier_of, picture_on_card
 from rtsr.sinks.codecs import CODECS, Codec, carriers
 from rtsr.sinks.hdr_params import hdr_params, spells_hdr
 from rtsr.swscale import LayoutConverter
@@ -43,6 +45,8 @@ class Encoder:
     """What it is given; None: what the frames are."""
     extra: tuple[tuple[str, str], ...] = ()
     """Further options by libavcodec's names; settings of the encoder's own library come after ours, and win."""
+    gpu: int | None = None
+    """CUDA's number of the GPU in whose memory its pictures lie; None: they lie in the machine's."""
 
     def options(self) -> dict[str, str]:
         """As libavcodec's options."""
@@ -61,8 +65,9 @@ def add_video(container: OutputContainer, info: StreamInfo, encoder: Encoder) ->
     """
     os.environ.setdefault("SVT_LOG", "1")  # noqa: TID251 - libsvtav1's one way not to write to stderr: errors only
     layout = encoder.layout or info.layout
+    there: dict[str, Any] = {} if encoder.gpu is None else {"hwaccel": accel_of(encoder.gpu)}
     try:
-        stream = container.add_stream(encoder.codec, rate=info.rate_fps or 25, options=_options(encoder, info))
+        stream = container.add_stream(encoder.codec, rate=info.rate_fps or 25, options=_options(encoder, info), **there)
     except ValueError as error:
         raise UsageError(
             f"{container.format.name} cannot hold video of {encoder.codec}",
@@ -79,7 +84,7 @@ def add_video(container: OutputContainer, info: StreamInfo, encoder: Encoder) ->
             "%s takes whole blocks of %s: %dx%d is padded to %dx%d by repeating its last column or row",
             *(encoder.codec, layout, info.width, info.height, stream.width, stream.height),
         )
-    stream.pix_fmt = carrier
+    stream.pix_fmt = carrier if encoder.gpu is None else carrier_of(layout)
     context = stream.codec_context
     context.time_base = info.time_base
     context.thread_type = "FRAME"  # libavcodec's default, slices, costs x264 a tenth of its speed
@@ -114,9 +119,12 @@ def _options(encoder: Encoder, info: StreamInfo) -> dict[str, str]:
 
 def picture_for(stream: VideoStream, frame: Frame, shift: int) -> av.VideoFrame:
     """`frame` as the encoder of `stream` takes it, `shift` units of its time base earlier."""
-    carrier = stream.pix_fmt or frame.layout.pix_fmt
-    picture = av.VideoFrame(stream.width, stream.height, carrier)
-    fill_picture(picture, _planes_in(frame, FORMS[carrier].layout))
+    if is_on_device(frame.y):
+        picture = picture_on_card(frame)
+    else:
+        carrier = stream.pix_fmt or frame.layout.pix_fmt
+        picture = av.VideoFrame(stream.width, stream.height, carrier)
+        fill_picture(picture, _planes_in(frame, FORMS[carrier].layout))
     picture.pts, picture.time_base = frame.pts - shift, frame.time_base
     picture.duration = frame.duration
     return picture

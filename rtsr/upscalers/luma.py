@@ -8,11 +8,20 @@ from rtsr.stages import Badge, LumaEngine
 from rtsr.swscale import Resampler
 
 
-class LumaUpscaler:
-    """The network sees Y; U and V are resampled with their siting respected. See `Upscaler`."""
+def _at_once() -> str:
+    return ""
 
-    def __init__(self, engine: LumaEngine, chroma: Resampler, badge: Badge) -> None:
-        self._engine, self._chroma, self._badge = engine, chroma, badge
+
+class LumaUpscaler:
+    """The network sees Y; U and V are resampled with their siting respected. See `Upscaler`.
+
+    `tiles` tells the badge, at any time, in how many parts the engine makes a picture.
+    """
+
+    def __init__(
+        self, engine: LumaEngine, chroma: Resampler, badge: Badge, tiles: Callable[[], str] = _at_once
+    ) -> None:
+        self._engine, self._chroma, self._badge, self._tiles = engine, chroma, badge, tiles
 
     @property
     def scale(self) -> int:
@@ -27,7 +36,8 @@ class LumaUpscaler:
     @property
     def badge(self) -> Badge:
         """See `Upscaler`."""
-        return self._badge
+        tiles = self._tiles()
+        return self._badge if tiles == self._badge.tiles else replace(self._badge, tiles=tiles)
 
     @property
     def slots(self) -> int:

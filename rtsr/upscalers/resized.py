@@ -21,7 +21,7 @@ class ResizedUpscaler:
     def __init__(self, inner: Upscaler, info: StreamInfo, size_wh: tuple[int, int], threads: int) -> None:
         self._inner = inner
         self._resizer = Resizer(inner.size_wh, size_wh, info.color.siting, threads, info.layout)
-        self._badge = replace(inner.badge, resized=f"then Lanczos to {size_wh[0]}x{size_wh[1]}")
+        self._words = f"then Lanczos to {size_wh[0]}x{size_wh[1]}"
 
     @property
     def scale(self) -> int:
@@ -36,7 +36,7 @@ class ResizedUpscaler:
     @property
     def badge(self) -> Badge:
         """See `Upscaler`."""
-        return self._badge
+        return replace(self._inner.badge, resized=self._words)
 
     @property
     def slots(self) -> int:

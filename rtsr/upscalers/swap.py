@@ -1,16 +1,54 @@
 """The next best upscaler now, and the better one from the frame on at which it is ready."""
 
 import logging
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
 from rtsr.background import Background
+from rtsr.config import Upscale
 from rtsr.errors import RtsrError
-from rtsr.frame import Frame
+from rtsr.frame import Frame, StreamInfo
+from rtsr.models import find_model
 from rtsr.stages import Badge, Upscaler
+from rtsr.upscalers import ON_GPU, TITLES, absence, candidates, open_upscaler
+from rtsr.upscalers.devices import find_gpu
 
 log = logging.getLogger(__name__)
+_MACS_PER_CORE_S = 50e9
+"""What a core of a plain CPU does of a network's multiply-accumulates in a second, low rather than high."""
+_RATE_FPS = 30
+"""Of a source that does not tell its own."""
+
+
+def open_at_once(options: Upscale, info: StreamInfo) -> Upscaler:
+    """As `open_upscaler`, for what is watched: while a GPU's engine is built, the picture comes from the CPU.
+
+    From OpenVINO where that should hold the rate, else bicubic. Where `options` require a backend, or none of a GPU can
+    be tried, it is `open_upscaler`.
+    """
+    names = candidates(options)
+    gpu = next((name for name in names if name in ON_GPU and absence(name, options) is None), None)
+    if gpu is None or options.require is not None or find_model(options.model, options.scale).onnx is None:
+        return open_upscaler(options, info)
+    now = open_upscaler(_on_cpu(options, info), info)
+    awaited: Background[Upscaler] = Background(lambda report: open_upscaler(options, info, report), "rtsr-engine")
+    swapping = SwappingUpscaler(now, awaited, TITLES[gpu], "go_on" if set(names) - ON_GPU else "raise")
+    with suppress(RtsrError):  # the awaited one will say it
+        swapping.awaited_gpu = find_gpu(options.device).ordinal
+    return swapping
+
+
+def _on_cpu(options: Upscale, info: StreamInfo) -> Upscale:
+    card = find_model(options.model, options.scale)
+    macs = card.macs_per_output_pixel * card.scale**2 * info.width * info.height
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    plain = replace(options, device="auto", precision="auto")
+    if macs * (info.rate_fps or _RATE_FPS) <= _MACS_PER_CORE_S * cores:
+        return replace(plain, backend="openvino")
+    return replace(plain, backend="bicubic", model="bicubic", sharpness=0.0, quality=None, content="auto")
 
 
 class SwappingUpscaler:
@@ -30,6 +68,8 @@ class SwappingUpscaler:
         self._title, self._failing = title, failing
         self._under_way = 0
         self._waits, self._failed = True, ""
+        self.awaited_gpu: int | None = None
+        """CUDA's number of the GPU that will make the frames, where that is known: it may decode them already."""
 
     @property
     def scale(self) -> int:

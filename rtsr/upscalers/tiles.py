@@ -33,8 +33,8 @@ def tiled(run: LumaFunction, scale: int, tile_px: int, reach_px: int) -> LumaFun
     def enlarge(luma: Luma) -> Luma:
         height, width = luma.shape
         high = np.empty((height * scale, width * scale), np.float32)
-        for top, bottom, first_row, last_row in _windows(height, tile_px, reach_px):
-            for left, right, first_column, last_column in _windows(width, tile_px, reach_px):
+        for top, bottom, first_row, last_row in windows(height, tile_px, reach_px):
+            for left, right, first_column, last_column in windows(width, tile_px, reach_px):
                 made = run(np.ascontiguousarray(luma[first_row:last_row, first_column:last_column]))
                 high[top * scale : bottom * scale, left * scale : right * scale] = made[
                     (top - first_row) * scale : (bottom - first_row) * scale,
@@ -45,8 +45,11 @@ def tiled(run: LumaFunction, scale: int, tile_px: int, reach_px: int) -> LumaFun
     return enlarge
 
 
-def _windows(length: int, tile_px: int, reach_px: int) -> Iterator[tuple[int, int, int, int]]:
-    """(begin, end) of what each window makes, and (begin, end) of what it sees, along a side of `length`."""
+def windows(length: int, tile_px: int, reach_px: int) -> Iterator[tuple[int, int, int, int]]:
+    """(begin, end) of what each window makes, and (begin, end) of what it sees, along a side of `length`.
+
+    All windows see `tile_px + 2 * reach_px`, or the whole of a shorter side; those at the ends are moved inwards.
+    """
     seen = min(length, tile_px + 2 * reach_px)
     for begin in range(0, length, tile_px):
         first = min(max(0, begin - reach_px), length - seen)

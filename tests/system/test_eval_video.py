@@ -184,7 +184,7 @@ def test_bicubic_is_not_measured_in_a_networks_name(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setitem(__import__("rtsr.upscalers", fromlist=["BACKENDS"]).BACKENDS, "openvino", broken)
     job = open_video_eval(Eval(folders=("pattern:256x144",), models="esr-tm-k5c2", crfs="30", frames=5))
-    with pytest.raises(BackendError, match="must not be measured in its name: OpenVINO cannot be loaded"):
+    with pytest.raises(BackendError, match=r"must not be measured in its name: .*OpenVINO cannot be loaded"):
         job.run(lambda frame: None)
 
 

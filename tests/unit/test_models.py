@@ -19,6 +19,7 @@ from rtsr.models import (
     find_model,
     list_models,
     parse_card,
+    scales_of,
     verified_onnx,
     verified_path,
 )
@@ -92,6 +93,21 @@ def test_a_wrong_name_or_scale_comes_with_its_mend(name: str, scale: int, mend: 
     with pytest.raises(UsageError) as caught:
         find_model(name, scale)
     assert mend in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("short", "name"), [("imdn", "imdn-light"), ("span", "span-48"), ("fsrcnn-32-5", "fsrcnn-32-5-1")]
+)
+def test_the_beginning_of_one_name_will_do(short: str, name: str) -> None:
+    assert find_model(short, 2) is find_model(name, 2)
+    assert scales_of(short) == scales_of(name) == MODELS[name]
+
+
+@pytest.mark.parametrize("short", ["esr-tm", "esr", "compact", "imd", "esr-tm-k5c", ""])
+def test_the_beginning_of_several_names_or_half_a_word_will_not(short: str) -> None:
+    with pytest.raises(UsageError, match="there is no model"):
+        find_model(short, 2)
+    assert scales_of(short) == ()
 
 
 def test_an_altered_or_missing_file_is_noticed(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,8 +13,8 @@ from rtsr.config import Upscale
 from rtsr.errors import BackendError
 from rtsr.pipeline import Pipeline
 from rtsr.stages import Upscaler
-from rtsr.upscalers import open_upscaler
-from rtsr.upscalers.swap import SwappingUpscaler
+from rtsr.upscalers import BACKENDS, open_upscaler
+from rtsr.upscalers.swap import SwappingUpscaler, open_at_once
 from tests.conftest import ListSink, ListSource, make_frame, make_info
 
 INFO = make_info(40, 30)
@@ -152,3 +154,44 @@ def test_closing_stops_the_making_and_closes_what_comes_too_late() -> None:
     swapping.close()
     assert gate.closed.wait(30)
     assert gate.told == [True, False]
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> _Gate:
+    """A GPU that is there, whose engine takes its time."""
+    gate = _Gate()
+    monkeypatch.setattr("rtsr.upscalers.swap.absence", lambda name, options: None)
+    monkeypatch.setattr("rtsr.upscalers.absence", lambda name, options: None)
+    monkeypatch.setitem(BACKENDS, "tensorrt", lambda options, info, report: gate(report or (lambda *_: True)))
+    return gate
+
+
+@pytest.mark.parametrize(
+    ("model", "backend", "first"),
+    [
+        ("esr-tm-k5c2", "auto", "SR esr-tm-k5c2 x2 · OpenVINO"),
+        ("esr-tm-k5c2", "tensorrt", "SR esr-tm-k5c2 x2 · OpenVINO"),
+        ("imdn-light", "auto", "not SR: bicubic x2"),  # no CPU would hold 60 frames of it in a second
+    ],
+)
+def test_what_is_watched_begins_at_once(gate: _Gate, model: str, backend: str, first: str) -> None:
+    info = replace(make_info(640, 360), rate_fps=Fraction(60))
+    opened = open_at_once(Upscale(model=model, backend=backend), info)
+    assert str(opened.badge).startswith(first)
+    assert "until TensorRT is ready" in str(opened.badge)
+    opened.upscale(make_frame(640, 360))
+    gate.open.set()
+    opened.close()
+
+
+def test_what_is_required_is_waited_for(gate: _Gate) -> None:
+    gate.open.set()
+    opened = open_at_once(Upscale(model="esr-tm-k5c2", require="tensorrt"), INFO)
+    assert "until" not in str(opened.badge)
+    opened.close()
+
+
+def test_without_a_gpu_nothing_waits() -> None:
+    opened = open_at_once(Upscale(model="esr-tm-k5c2", device="cpu"), INFO)
+    assert not isinstance(opened, SwappingUpscaler)
+    opened.close()
