@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -33,7 +33,10 @@ _LEADS_ELSEWHERE = frozenset({
     "avisynth", "dvdvideo", "vapoursynth",  # in no wheel of PyAV yet; the first and last run scripts
 })  # fmt: skip
 """Formats whose files name others. MOV's data references do too, but `enable_drefs` is off unless asked for."""
-_UNDERLYING = {"http": ("tcp",), "https": ("tls", "tcp"), "rtsp": ("rtp", "udp", "tcp"), "rtp": ("udp",)}
+_UNDERLYING = {
+    "http": ("tcp",), "https": ("tls", "tcp"), "rtsp": ("rtp", "udp", "tcp"), "rtp": ("udp",),
+    "rtsps": ("tls", "tcp", "rtp", "udp"), "rtmp": ("tcp",), "rtmps": ("tls", "tcp"),
+}  # fmt: skip
 _KNOWN = ("file", "http", "https", "tcp", "tls", "udp", "rtp", "rtsp", "rtmp", "srt", "ftp", "crypto", "data", "concat")
 _PATIENCE_S = 20.0
 """How long a host may be silent, where hosts are permitted."""
@@ -158,6 +161,31 @@ def open_store(uri: str, *, form: str | None = None) -> InputContainer:
     options = {"protocol_whitelist": "none", "format_whitelist": form or _self_contained()}
     file = Place(uri).open()
     return av.open(file, "r", format=form, options=options, metadata_errors="replace", buffer_size=_BUFFER)
+
+
+def open_live(uri: str, options: Mapping[str, str], limits_s: tuple[float, float]) -> InputContainer:
+    """Open a stream that the user named as a source: by its own protocol, with what carries that, and nothing else.
+
+    Args:
+        uri: a URL of one of `LIVE_SCHEMES`.
+        options: of the protocol or the format.
+        limits_s: how long opening may take, and then each packet.
+
+    Raises:
+        FFmpegError, OSError: it cannot be opened or read.
+    """
+    scheme = scheme_of(uri)
+    allowed = {
+        "protocol_whitelist": ",".join((scheme, *_UNDERLYING.get(scheme, ()))),
+        "format_whitelist": f"{_self_contained()},{_LIVE_FORMS}",
+    }
+    return av.open(uri, options={**options, **allowed}, metadata_errors="replace", timeout=limits_s)
+
+
+LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "tcp", "http", "https")
+"""Protocols that carry live streams."""
+_LIVE_FORMS = "rtsp,rtp,rtp_mpegts,mpjpeg"
+"""Formats that open what they read by themselves, and that only."""
 
 
 class Readable(Protocol):

@@ -2,19 +2,29 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 
 from rtsr import numbering
 from rtsr.sources.part import Part
 from rtsr.sources.reading import AS_IT_IS, Reading
+from rtsr.sources.returning import returning
 from rtsr.stages import Source
 
 Opener = Callable[[str, Part, Reading], Source]
 
 
 def _file(uri: str, part: Part, reading: Reading) -> Source:
+    from rtsr.sources.devices import named_camera
     from rtsr.sources.file import open_file
 
+    if (camera := named_camera(uri)) is not None:
+        return _camera(camera, part, reading)
+    if re.match(r"https?://", uri, re.IGNORECASE) and part == Part():
+        from rtsr.sources.stream import FiniteStream
+
+        with suppress(FiniteStream):
+            return _stream(uri, part, reading)
     return open_file(uri.removeprefix("file://"), part, reading)
 
 
@@ -24,10 +34,28 @@ def _pattern(uri: str, part: Part, _reading: Reading) -> Source:
     return open_pattern(uri, part)
 
 
-def _camera(uri: str, _part: Part, _reading: Reading) -> Source:
-    from rtsr.sources.camera import open_camera
+def _camera(uri: str, _part: Part, reading: Reading) -> Source:
+    from rtsr.sources.camera import camera_opener
 
-    return open_camera(uri)
+    return returning(camera_opener(uri, reading.live), reading.live)
+
+
+def _screen(uri: str, _part: Part, reading: Reading) -> Source:
+    from rtsr.sources.screen import open_screen
+
+    return returning(lambda: open_screen(uri), reading.live)
+
+
+def _csi(uri: str, _part: Part, reading: Reading) -> Source:
+    from rtsr.sources.csi import open_csi
+
+    return returning(lambda: open_csi(uri, reading.live), reading.live)
+
+
+def _stream(uri: str, _part: Part, reading: Reading) -> Source:
+    from rtsr.sources.stream import open_stream
+
+    return returning(lambda: open_stream(uri, reading.live), reading.live)
 
 
 def _job(uri: str, part: Part, _reading: Reading) -> Source:
@@ -54,6 +82,9 @@ SOURCES: dict[str, tuple[str, Opener]] = {
     "sequence": (numbering.URI, _sequence),
     "job": (r".*\.rtsr/?", _job),
     "camera": (r"/dev/video\d+|/dev/v4l/.*|v4l2://.*|\d+", _camera),
+    "screen": (r"screen:.*", _screen),
+    "csi": (r"csi://.*", _csi),
+    "stream": (r"(?i:rtsps?|rtmps?|udp|rtp|tcp|srt)://.*", _stream),
     "file": (r".*", _file),
 }
 """Kind: what a URI of it looks like, and its opener. The first match counts."""

@@ -10,8 +10,9 @@ import logging
 import os
 import select
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -27,11 +28,16 @@ from rtsr.frame import Frame, StreamInfo
 from rtsr.sources.decode import frame_from
 from rtsr.sources.devices import descriptor_of
 from rtsr.sources.devices import list_cameras as list_cameras
+from rtsr.sources.live import AS_IT_COMES, Live
+from rtsr.sources.modes import choose_mode
+from rtsr.sources.v4l2 import Identity, camera_modes, find_again, identity_of, set_controls
 
 log = logging.getLogger(__name__)
 _AS_IT_IS = ("yuv420p", "yuvj420p")
 _SILENT_S = 5.0
 """A camera that gives no frame for this long has gone."""
+_OLDEST_S = 2.0
+"""A time stamp before this is of another clock: uptime, or the wall's."""
 _WAIT_S = 0.25
 """How long a reader may take to notice that another thread has closed it."""
 
@@ -40,29 +46,65 @@ _LIVE = {"probesize": "32", "analyzeduration": "0", "fflags": "nobuffer+4"}
 which has no name among the options."""
 
 
-def open_camera(uri: str) -> "CameraSource":
-    """Open the camera `/dev/videoN`, `v4l2:///dev/videoN` or `N`, at the size and rate it is set to.
+def open_camera(uri: str, live: Live = AS_IT_COMES) -> "CameraSource":
+    """Open the camera `/dev/videoN`, `v4l2:///dev/videoN` or `N`, set as `live` wants it, else as it is.
 
     Raises:
         SourceError: it is missing, busy, forbidden, silent, or not a camera.
+        UsageError: it has no such format or control, or not that value.
     """
+    device = device_of(uri)
+    set_controls(device, live.controls)
+    choice = choose_mode(camera_modes(device), live)
+    if choice is None:
+        return open_device(device, wishes=_as_asked(live))
+    log.info("%s: %s", device, choice)
+    wishes = {"video_size": f"{choice.mode.width}x{choice.mode.height}", "input_format": choice.mode.format}
+    return open_device(device, wishes=wishes | ({"framerate": str(choice.rate_fps)} if choice.rate_fps else {}))
+
+
+def camera_opener(uri: str, live: Live) -> Callable[[], "CameraSource"]:
+    """What opens the camera `uri`, and later the same one wherever it was plugged in again."""
+    known: list[Identity] = []
+
+    def open_it() -> CameraSource:
+        place = find_again(known[0], device_of(uri)) if known else uri
+        source = open_camera(place, live)
+        if not known and (identity := identity_of(device_of(place))) is not None:
+            known.append(identity)
+        return source
+
+    return open_it
+
+
+def device_of(uri: str) -> str:
+    """The device file that `uri` names."""
     device = uri.removeprefix("v4l2://")
-    return open_device(f"/dev/video{device}" if device.isdecimal() else device)
+    return f"/dev/video{device}" if device.isdecimal() else device
 
 
-def open_device(device: str, grabber: str = "v4l2") -> "CameraSource":
+def _as_asked(live: Live) -> dict[str, str]:
+    """Of a camera that does not tell its modes: let the driver choose what is nearest."""
+    wishes = {} if live.size_wh is None else {"video_size": f"{live.size_wh[0]}x{live.size_wh[1]}"}
+    if live.rate_fps is not None:
+        wishes["framerate"] = str(live.rate_fps)
+    return wishes | ({"input_format": live.format} if live.format is not None else {})
+
+
+def open_device(device: str, grabber: str = "v4l2", wishes: Mapping[str, str] = MappingProxyType({})) -> "CameraSource":
     """Open `device` with FFmpeg's input device `grabber` and look at its first frame.
 
     Args:
         device: as the grabber names it: `/dev/video0`, or `:0.0` of x11grab.
         grabber: v4l2, or another live input of FFmpeg's.
+        wishes: options of the grabber: `video_size`, `framerate`, ...
 
     Raises:
         SourceError: as `open_camera`.
     """
     began_s = time.monotonic()
     try:
-        container = av.open(device, format=grabber, options=_LIVE, timeout=(_SILENT_S, None))
+        container = av.open(device, format=grabber, options={**_LIVE, **wishes}, timeout=(_SILENT_S, None))
     except (FFmpegError, OSError, ValueError) as error:
         if time.monotonic() - began_s > _SILENT_S:
             raise _no_picture(device) from error
@@ -229,6 +271,15 @@ class _Reader:
         return self.stream.codec_context.decode(own)
 
 
+def _captured_s(picture: av.VideoFrame) -> float:
+    """When the driver had the picture, by its own time stamp where that is of the monotonic clock; else now."""
+    now_s = time.monotonic()
+    if picture.pts is None or picture.time_base is None:
+        return now_s
+    told_s = float(picture.pts * picture.time_base)
+    return told_s if now_s - _OLDEST_S < told_s <= now_s else now_s
+
+
 class CameraSource:
     """The frames of one opened camera; see `open_camera`."""
 
@@ -254,7 +305,7 @@ class CameraSource:
         first: int | None = None
         last = -1
         for picture in self._reader.pictures:
-            captured_s = time.monotonic()
+            captured_s = _captured_s(picture)
             pts = last + 1 if picture.pts is None else picture.pts
             first = pts if first is None else first
             last = max(last + 1, pts - first)  # a camera whose clock jumps back still goes forward

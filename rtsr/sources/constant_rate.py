@@ -14,6 +14,7 @@ from fractions import Fraction
 from rtsr.frame import Frame, StreamInfo
 from rtsr.sources.keyframes import PacketTimes
 from rtsr.sources.part import Part
+from rtsr.sources.reading import Accelerable
 from rtsr.stages import Source
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,14 @@ class ConstantRate:
     def seek(self, time_s: Fraction) -> None:
         """See `Source`."""
         self._inner.seek(time_s)
+
+    def accelerate(self, ordinal: int) -> str | None:
+        """See `rtsr.sources.reading.Accelerable`."""
+        return self._inner.accelerate(ordinal) if isinstance(self._inner, Accelerable) else "only files are"
+
+    def stay(self, _ordinal: int) -> str | None:
+        """See `rtsr.sources.reading.Accelerable`: whether a picture is the one before is known by its memory."""
+        return "frames are dropped or doubled"
 
     def close(self) -> None:
         """See `Source`."""

@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from rtsr import y4m
 from rtsr.color import Color, Range, Siting
 from rtsr.demux import open_media
+from rtsr.device_planes import IN_MEMORY_OF_GPU, device_planes_of, form_of
 from rtsr.errors import SourceError
 from rtsr.frame import Frame
 from rtsr.planes import FORMS, planes_of
@@ -39,11 +40,21 @@ def color_of(path: str | None, stream: VideoStream) -> Color:
 def _siting_of(path: str, index: int, codec: str) -> Siting:
     """Where the bitstream says chroma lies, else where the codec's standard says it does.
 
-    PyAV has no accessor for it; libavcodec's `trace_headers` filter spells out what the sequence headers hold. It
-    reads the file once more, up to its third packet. Of a y4m file its first line tells.
+    PyAV has no accessor for it. Of a y4m file its first line tells.
     """
     if codec == "rawvideo" and (header := y4m.header_of_file(path)) is not None:
         return header.siting
+    told = re.search(r"chroma_sample_(loc_type_top_field|position)\s+\S+ = (\d)", headers_of(path, index))
+    if told is None:
+        return _SITING_OF_CODEC.get(codec, Siting.UNSPECIFIED)
+    return (_SITING_OF_H26X if told.group(1).startswith("loc") else _SITING_OF_AV1)[int(told.group(2))]
+
+
+def headers_of(path: str, index: int) -> str:
+    """What the sequence headers of stream `index` hold, line for line; empty where that is not known of its codec.
+
+    libavcodec's `trace_headers` filter spells it out. It reads the file once more, up to its third packet.
+    """
     level = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
@@ -53,13 +64,10 @@ def _siting_of(path: str, index: int, codec: str) -> Siting:
             for packet in itertools.islice(container.demux(stream), 3):
                 trace.filter(packet)
     except (FFmpegError, ValueError):
-        return _SITING_OF_CODEC.get(codec, Siting.UNSPECIFIED)  # the filter knows no such codec
+        return ""  # the filter knows no such codec
     finally:
         av.logging.set_level(level)
-    told = re.search(r"chroma_sample_(loc_type_top_field|position)\s+\S+ = (\d)", "".join(log[2] for log in logs))
-    if told is None:
-        return _SITING_OF_CODEC.get(codec, Siting.UNSPECIFIED)
-    return (_SITING_OF_H26X if told.group(1).startswith("loc") else _SITING_OF_AV1)[int(told.group(2))]
+    return "".join(words for _, _, words in logs)
 
 
 _SITING_OF_CODEC = {
@@ -116,8 +124,8 @@ def _nearest(picture: av.VideoFrame) -> str:
 def frame_from(  # noqa: PLR0913 - the fields of one Frame
     picture: av.VideoFrame, *, pts: int, time_base: Fraction, color: Color, captured_s: float, epoch: int = 0
 ) -> Frame:
-    """Our value for a decoded picture; its planes are views of PyAV's."""
-    y, u, v = planes_of(picture)
+    """Our value for a decoded picture; its planes are views of PyAV's, wherever those lie."""
+    y, u, v = device_planes_of(picture) if picture.format.name == IN_MEMORY_OF_GPU else planes_of(picture)
     duration = int(picture.duration or 0)
-    layout = FORMS[picture.format.name].layout
+    layout = FORMS[form_of(picture)].layout
     return Frame(y, u, v, pts, time_base, color, duration, captured_s, epoch, layout=layout)

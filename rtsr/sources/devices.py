@@ -24,6 +24,15 @@ def list_cameras() -> list[tuple[str, str]]:
     return [(device, name) for device, name in named if name is not None]
 
 
+def named_camera(name: str) -> str | None:
+    """The camera whose name holds `name`, whatever the case of its letters; None where that is a path, or none or
+    several cameras are called so."""
+    if not name or os.path.lexists(name) or "/" in name:
+        return None
+    found = [device for device, told in list_cameras() if name.lower() in told.lower()]
+    return found[0] if len(found) == 1 else None
+
+
 def _name_of(device: Path) -> str | None:
     """What a camera calls itself; None for another device, as the one for metadata that each USB camera has."""
     try:

@@ -8,11 +8,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from rtsr.frame import Frame, StreamInfo
 from rtsr.sources.crop import cropped
 from rtsr.sources.decode import frame_from
 from rtsr.sources.deinterlace import REACH, deinterlaced
+from rtsr.sources.hwdec import CardError, open_card, open_staying, refusal
 from rtsr.sources.keyframes import packet_times
 from rtsr.sources.part import ALL, Part
 from rtsr.sources.probe import Probed, probe
@@ -97,6 +99,30 @@ class FileSource:
             else:
                 self._account(reached_end=True)
                 return
+
+    def stay(self, ordinal: int) -> str | None:
+        """See `rtsr.sources.reading.Accelerable`."""
+        if not self._reader.is_accelerated:
+            return "the CPU decodes them"
+        if self._crop is not None:
+            return "they are cut on the CPU"
+        try:
+            self._reader.accelerate(partial(open_staying, ordinal=ordinal))
+        except CardError as error:
+            return str(error)
+        return None
+
+    def accelerate(self, ordinal: int) -> str | None:
+        """See `rtsr.sources.reading.Accelerable`."""
+        if self._deinterlace or self._fields.said != "progressive":
+            return "interlaced pictures are left to the CPU"
+        why = refusal(self._info.label, self._number, ordinal)
+        if why is None:
+            try:
+                self._reader.accelerate(partial(open_card, ordinal=ordinal))
+            except CardError as error:
+                return str(error)
+        return why
 
     def close(self) -> None:
         """See `Source`."""

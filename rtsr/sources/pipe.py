@@ -55,9 +55,14 @@ def open_pipe(part: Part, descriptor: int = 0) -> Source:
 
 
 class PipeReader:
-    """The bytes that come through a descriptor, which stays open. Used from one thread, but for `close`."""
+    """The bytes that come through a descriptor, which stays open. Used from one thread, but for `close`.
 
-    def __init__(self, descriptor: int) -> None:
+    Args:
+        descriptor: what is read.
+        patience_s: how long nothing may come; then it is as if the pipe had ended. None: for ever.
+    """
+
+    def __init__(self, descriptor: int, patience_s: float | None = None) -> None:
         try:
             if os.isatty(descriptor):
                 raise SourceError(f"{LABEL} is a terminal, and no video comes from there", mend=_MEND)
@@ -70,6 +75,9 @@ class PipeReader:
         self._held = b""
         self.closed = False
         """Nothing more is read, though more may come."""
+        self.patience_s = patience_s
+        self.silent = False
+        """Whether nothing came for that long."""
 
     def peek(self, count: int) -> bytes:
         """The next `count` bytes, which are not used up; fewer where the pipe ends before."""
@@ -115,9 +123,11 @@ class PipeReader:
 
     def _waited(self) -> bool:
         """Whether there is something to read, or an end; False when closed."""
-        while not self.closed:
+        until_s = None if self.patience_s is None else time.monotonic() + self.patience_s
+        while not (self.closed or self.silent):
             if self._ready.poll(_WAIT_S * 1e3):
                 return True
+            self.silent = until_s is not None and time.monotonic() > until_s
         return False
 
 

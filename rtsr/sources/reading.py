@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
-from rtsr.config import Encoding
+from rtsr.config import Encoding, HwDec
 from rtsr.errors import UsageError
+from rtsr.sources.live import AS_IT_COMES, Live
 
 Deinterlace = Literal["auto", "yes", "no"]
 
@@ -21,6 +22,24 @@ class Reading:
     fps: Fraction | None = None
     """Frames per second, constant: whatever is nearest in time, dropped or doubled; pts and time base are then of that
     rate. None: every frame, at its own time."""
+    live: Live = AS_IT_COMES
+    """Of cameras, screens and streams."""
+    hwdec: HwDec = "no"
+    """Whether a GPU decodes: see `rtsr.sources.hwdec.accelerate`. The pictures are the same."""
+
+
+@runtime_checkable
+class Accelerable(Protocol):
+    """A source whose decoder can be a GPU's."""
+
+    def accelerate(self, ordinal: int) -> str | None:
+        """Before the first frame: let the GPU of CUDA's number `ordinal` decode. Says why not; None where it does."""
+
+    def stay(self, ordinal: int) -> str | None:
+        """After that: leave the pictures in its memory, as `DevicePlane`s. Says why not; None where it does.
+
+        Where the GPU gives up on the way, the frames that follow are those of the CPU again.
+        """
 
 
 AS_IT_IS = Reading()
@@ -34,7 +53,7 @@ def reading_of(options: Encoding, stream: int | None = None) -> Reading:
         UsageError: `--fps` is no rate.
     """
     if options.fps is None:
-        return Reading(stream=stream, deinterlace=options.deinterlace)
+        return Reading(stream=stream, deinterlace=options.deinterlace, hwdec=options.hwdec)
     try:
         fps = Fraction(options.fps) if len(options.fps) <= 16 else Fraction(0)
     except (ValueError, ZeroDivisionError):
@@ -43,7 +62,8 @@ def reading_of(options: Encoding, stream: int | None = None) -> Reading:
         raise UsageError(
             f"--fps {options.fps} is no rate up to {_MOST_FPS}", mend="write --fps 25, 23.976 or 30000/1001"
         )
-    return Reading(stream=stream, deinterlace=options.deinterlace, fps=_BROADCAST.get(fps, fps))
+    fps = _BROADCAST.get(fps, fps)
+    return Reading(stream=stream, deinterlace=options.deinterlace, fps=fps, hwdec=options.hwdec)
 
 
 _BROADCAST = {Fraction(f"{near:.{digits}f}"): Fraction(rate * 1000, 1001)

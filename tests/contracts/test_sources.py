@@ -34,7 +34,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"{folder}/%03d.png?rate=30"
 
 
-_ELSEWHERE = {"camera": "test_camera", "pipe": "test_y4m", "job": "test_resume"}
+_ELSEWHERE = {
+    "camera": "test_camera",
+    "pipe": "test_y4m",
+    "job": "test_resume",
+    "screen": "test_screen",
+    "csi": "test_csi",
+    "stream": "test_stream",
+}
 """What is not there twice, or cannot be asked for a part: the tests of their own."""
 
 

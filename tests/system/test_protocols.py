@@ -141,8 +141,9 @@ def test_an_address_is_refused_with_its_mend(
     assert "--protocols file,http" in capsys.readouterr().err
     assert hits == []
     assert _encode("rtsp://127.0.0.1:9/a", tmp_path) == 3
-    assert main(["view", f"{address}/a.ts", "--headless-frames", "1"]) == 3
     assert hits == []
+    assert main(["view", f"{address}/a.ts", "--headless-frames", "1"]) == 3  # who asks to watch an address permits it
+    assert set(hits) == {"/a.ts"}
 
 
 def test_an_unknown_protocol_gets_the_nearest_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
