@@ -15,6 +15,7 @@ from rtsr.models import find_model
 from rtsr.stages import Badge, Upscaler
 from rtsr.upscalers import ON_GPU, TITLES, absence, candidates, open_upscaler
 from rtsr.upscalers.devices import find_gpu
+from rtsr.upscalers.exchange import Exchange
 
 log = logging.getLogger(__name__)
 _MACS_PER_CORE_S = 50e9
@@ -64,9 +65,8 @@ class SwappingUpscaler:
     def __init__(
         self, now: Upscaler, awaited: Background[Upscaler], title: str, failing: Literal["raise", "go_on"]
     ) -> None:
-        self._now, self._awaited = now, awaited
+        self._exchange, self._awaited = Exchange(now), awaited
         self._title, self._failing = title, failing
-        self._under_way = 0
         self._waits, self._failed = True, ""
         self.awaited_gpu: int | None = None
         """CUDA's number of the GPU that will make the frames, where that is known: it may decode them already."""
@@ -74,17 +74,17 @@ class SwappingUpscaler:
     @property
     def scale(self) -> int:
         """See `Upscaler`."""
-        return self._now.scale
+        return self._exchange.now.scale
 
     @property
     def size_wh(self) -> tuple[int, int]:
         """See `Upscaler`."""
-        return self._now.size_wh
+        return self._exchange.now.size_wh
 
     @property
     def badge(self) -> Badge:
         """Of what runs, and what it waits for."""
-        badge = self._now.badge
+        badge = self._exchange.now.badge
         if self._waits:
             how_far = f", {self._awaited.share:.0%}" if self._awaited.share else ""
             return replace(badge, reason=f"until {self._title} is ready{how_far}")
@@ -93,20 +93,13 @@ class SwappingUpscaler:
     @property
     def slots(self) -> int:
         """See `Upscaler`."""
-        return self._now.slots
+        return self._exchange.slots
 
     def begin(self, frame: Frame) -> Callable[[], Frame]:
         """See `Upscaler`. Raises what the making of the awaited one raised, where it was named."""
-        if self._waits and not self._under_way:  # a result belongs to the one that began it
+        if self._waits:
             self._swap()
-        inner = self._now.begin(frame)
-        self._under_way += 1
-
-        def result() -> Frame:
-            self._under_way -= 1
-            return inner()
-
-        return result
+        return self._exchange.begin(frame)
 
     def upscale(self, frame: Frame) -> Frame:
         """See `Upscaler`."""
@@ -116,7 +109,7 @@ class SwappingUpscaler:
         """See `Upscaler`."""
         self._waits = False
         self._awaited.close()
-        self._now.close()
+        self._exchange.close()
 
     def _swap(self) -> None:
         try:
@@ -129,7 +122,7 @@ class SwappingUpscaler:
             log.warning("%s. %s", self._failed, error.mend)
             return
         if ready is not None:
+            self._exchange.put(ready)
+        if self._exchange.turn():
             self._waits = False
-            before, self._now = self._now, ready
-            before.close()
-            log.info("from here on: %s", ready.badge)
+            log.info("from here on: %s", self._exchange.now.badge)
