@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from rtsr.config import Upscale
 from rtsr.errors import BackendError, ResourceError
 from rtsr.frame import StreamInfo
 from rtsr.pipeline import Pipeline
+from rtsr.sinks import upscaled_info
 from rtsr.sources import open_source
 from rtsr.sources.reading import AS_IT_IS, Accelerable, Reading
-from rtsr.stages import Sink, Source, Upscaler
+from rtsr.stages import SideSink, Sink, Source, Upscaler
 from rtsr.upscalers import open_upscaler
 from rtsr.upscalers.once import OnceUpscaler
 from rtsr.upscalers.swap import SwappingUpscaler
@@ -29,6 +30,12 @@ OpenUpscaler = Callable[[Upscale, StreamInfo], Upscaler]
 """As `rtsr.upscalers.open_upscaler`."""
 EncoderFor = Callable[[StreamInfo], "Encoder"]
 """The encoder for frames as told."""
+OpenBeside = Callable[[StreamInfo], "Sequence[SideSink]"]
+"""What takes frames as told beside the sink."""
+
+
+def _nothing(_info: StreamInfo) -> Sequence[SideSink]:
+    return ()
 
 
 def compose(  # noqa: PLR0913 - the part of the source, by name
@@ -43,6 +50,7 @@ def compose(  # noqa: PLR0913 - the part of the source, by name
     reading: Reading = AS_IT_IS,
     encoder: EncoderFor | None = None,
     opening: OpenUpscaler = open_upscaler,
+    beside: OpenBeside = _nothing,
 ) -> Pipeline:
     """Open the three stages and put them in line. What is open already is closed when a later one fails.
 
@@ -56,6 +64,7 @@ def compose(  # noqa: PLR0913 - the part of the source, by name
         end_pts: and before this.
         reading: what is done otherwise than the source says.
         opening: opens the upscaler.
+        beside: opens what takes the upscaled frames beside the sink.
         encoder: what the sink encodes with, where that may take pictures from a GPU's memory: `rtsr.sinks.on_card`.
     """
     part = {"start_s": start_s, "length_s": length_s}
@@ -76,12 +85,19 @@ def compose(  # noqa: PLR0913 - the part of the source, by name
             accelerate(source, reading.hwdec, gpu)
             if encoder is not None and upscaler.badge.gpu is not None:
                 upscaler = _staying(source, upscaler, settled, encoder)
-        sink = open_sink(source, upscaler)
+        sides = beside(upscaled_info(source.info, upscaler))
     except BaseException:
         source.close()
         upscaler.close()
         raise
-    return Pipeline(source, upscaler, sink)
+    try:
+        return Pipeline(source, upscaler, open_sink(source, upscaler), sides)
+    except BaseException:
+        source.close()
+        upscaler.close()
+        for side in sides:
+            side.close()
+        raise
 
 
 def _staying(source: Source, upscaler: Upscaler, options: Upscale, encoder: EncoderFor) -> Upscaler:
@@ -91,7 +107,6 @@ def _staying(source: Source, upscaler: Upscaler, options: Upscale, encoder: Enco
     never meet them.
     """
     from rtsr.sinks import on_card as encoding
-    from rtsr.sinks import upscaled_info
     from rtsr.upscalers import on_card
 
     info, badge = source.info, upscaler.badge

@@ -18,6 +18,7 @@ Progress = Literal["auto", "bar", "json", "none"]
 Quality = Literal["fast", "balanced", "best"]
 Content = Literal["auto", "clean", "video"]
 HwDec = Literal["auto", "no", "cuda"]
+LiveCodec = Literal["auto", "libx264", "libx265", "h264_nvenc", "hevc_nvenc"]
 EngineTarget = Literal["any", "7.5", "8.6", "8.9", "12.0", "this"]
 EngineBuilder = Literal["onnx", "torch"]
 VideoCodec = Literal[
@@ -338,7 +339,9 @@ class View(Upscale):
     controls: tuple[str, ...] = option(
         (), "a camera's control, as exposure_time_absolute=200, may be repeated", "--control", metavar="NAME=VALUE"
     )
-    reconnect: bool = option(True, "open a camera, a screen or a stream that was lost again, as soon as it is there")
+    reconnect: bool = option(
+        True, "open a camera, a screen or a stream, in or out, that was lost again, as soon as it is there"
+    )
     governor: bool = option(
         False, "step down to cheaper networks, a part of the picture, or none, while a budget is broken, and up again"
     )
@@ -350,6 +353,19 @@ class View(Upscale):
         None, "the part that the network keeps when the governor lets it make no more [default: the middle]",
         metavar="WxH+X+Y",
     )  # fmt: skip
+    streams: tuple[str, ...] = option(
+        (), "send what is shown there while it is shown: rtsp://, rtmp://, udp://, rtp:// or tcp://; may be repeated",
+        "--stream", metavar="URL",
+    )  # fmt: skip
+    stream_codec: LiveCodec = option("auto", "of --stream; auto is NVIDIA's H.264 where it runs, else x264")
+    stream_bitrate: str | None = option(
+        None, "of --stream: bits per second, as 6M [default: by size and rate]", metavar="N"
+    )
+    virtual_camera: str | None = option(
+        None, "give it to other programs as a camera, /dev/videoN of v4l2loopback [default: the first]",
+        metavar="[DEV]", bare="auto",
+    )  # fmt: skip
+    headless: bool = option(False, "no window: run until stopped, for a machine that only streams")
     layout: Literal["wipe", "side-by-side", "blink"] = option("wipe", "how bicubic and SR share the window")
     protocols: str | None = _protocols()
     hwdec: HwDec = _hwdec()
@@ -372,6 +388,45 @@ class View(Upscale):
         Upscale.__post_init__(self)
 
 
+_MOST_SOURCES = 64
+"""More than can be told apart in a window."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Views(View):
+    """Options of `rtsr view`: how, and which sources."""
+
+    source: str = ""
+    """No flag: of one of `sources`, see `each`."""
+    sources: tuple[str, ...] = argument("SOURCE...", "--source")
+
+    def __post_init__(self) -> None:
+        """Raises UsageError as `View`, and on what takes a single source where there are several."""
+        asked = [flag for flag, given in self._of_one_source().items() if given]
+        if len(self.sources) > 1 and asked:
+            said = f"{asked[0]} takes one source, and {len(self.sources)} are named"
+            raise UsageError(said, mend="leave it out, or name one")
+        if len(self.sources) > _MOST_SOURCES:
+            raise UsageError(
+                f"{len(self.sources)} sources are named", mend=f"name {_MOST_SOURCES} or fewer, or open more windows"
+            )
+        View.__post_init__(self)
+
+    def _of_one_source(self) -> dict[str, object]:
+        return {
+            "--governor": self.governor,
+            "--stream": self.streams,
+            "--virtual-camera": self.virtual_camera is not None,
+            "--headless": self.headless,
+            "--headless-frames": self.headless_frames is not None,
+        }
+
+    def each(self) -> tuple[View, ...]:
+        """The same for every source."""
+        kept = {field.name: getattr(self, field.name) for field in fields(View) if field.name != "source"}
+        return tuple(View(source=source, **kept) for source in self.sources)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bench:
     """Options of `rtsr bench`."""
@@ -385,6 +440,9 @@ class Bench:
     precision: Arithmetic = _precision()
     threads: int = option(0, "CPU threads of the network; 0 = as many as help", metavar="N")
     seconds: float = option(2.0, "measured time per row", metavar="S")
+    power_baseline: bool = option(
+        False, "measure the idle machine before and after, 8 s each, and keep it: later runs subtract it, too"
+    )
     json: str | None = option(None, "also write rows and machine fingerprint to this file", metavar="FILE")
 
 
@@ -530,3 +588,44 @@ class Doctor:
         metavar="[FILE]",
         bare="rtsr-report.txt",
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KioskInstall:
+    """Options of `rtsr kiosk install`."""
+
+    config: str = option("kiosk.toml", "what is shown, and how", "--config", "-c", metavar="FILE")
+    root: str = option("/", "the tree to install into, as of a disk image that is made here", metavar="DIR")
+    start: bool = option(True, "start it at once")
+    dry_run: bool = option(False, "write nothing, show what would be written")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KioskUninstall:
+    """Options of `rtsr kiosk uninstall`."""
+
+    root: str = option("/", "the tree that it is in", metavar="DIR")
+    purge: bool = option(False, "delete its settings, reports and cache, too")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KioskStatus:
+    """Options of `rtsr kiosk status`."""
+
+    json: bool = option(False, "for machines")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KioskCheck:
+    """Options of `rtsr kiosk check`."""
+
+    config: str | None = option(
+        None, "what is shown, and how [default: the installed one]", "--config", "-c", metavar="FILE"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KioskRun:
+    """Options of `rtsr kiosk run`."""
+
+    config: str = option("/etc/rtsr/kiosk.toml", "what is shown, and how", "--config", "-c", metavar="FILE")

@@ -65,9 +65,10 @@ class Mailbox(Generic[T]):
             self._items.clear()
             self._changed.notify_all()
 
-    def take(self) -> T | None:
-        """The next item if it is there already; None where the writer has not put it yet, or will not."""
+    def take(self, timeout_s: float = 0.0) -> T | None:
+        """The next item, waited for at most `timeout_s` seconds; None where none was put by then, or none will be."""
         with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed, timeout_s)
             if not self._items:
                 return None
             self._changed.notify_all()

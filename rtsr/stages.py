@@ -139,3 +139,25 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of everything, even after an error."""
+
+
+class SideSink(Protocol):
+    """Takes upscaled frames beside the main sink, from a thread of its own; it misses frames while it is busy."""
+
+    @property
+    def repeat_s(self) -> float:
+        """Seconds without a new frame after which it is given the last one again."""
+
+    @property
+    def missed(self) -> int:
+        """Frames that it was given and could not pass on. From any thread."""
+
+    @property
+    def status(self) -> str:
+        """What it does now, for the screen; no passwords. From any thread."""
+
+    def write(self, frame: Frame) -> None:
+        """Pass it on, or count it as missed; return once the next may come."""
+
+    def close(self) -> None:
+        """Let go of everything, even after an error. Safe to call twice."""

@@ -156,7 +156,7 @@ class Resizer:
 
 
 class LayoutConverter:
-    """Frames of one size from one layout to another; matrix, range and siting stay.
+    """Frames of one size from one layout to another; siting stays, matrix and range unless others are named.
 
     Fewer bits are reached by ordered dither, other chroma by bicubic.
 
@@ -165,15 +165,24 @@ class LayoutConverter:
         source: their layout.
         target: the layout of the result.
         color: of the frames: siting and range count.
+        into: of the result; it and `color` with nothing unknown (`Color.for_display`). None: as `color`.
     """
 
-    def __init__(self, size_wh: tuple[int, int], source: PixelLayout, target: PixelLayout, color: Color) -> None:
+    def __init__(
+        self,
+        size_wh: tuple[int, int],
+        source: PixelLayout,
+        target: PixelLayout,
+        color: Color,
+        into: Color | None = None,
+    ) -> None:
         self._size_wh, self._target = size_wh, target
         whole_wh = _whole(size_wh, PixelLayout(8, *map(max, _steps(source), _steps(target))))
         place = _place(color.siting)
-        kept = "full" if color.range is Range.FULL else "limited"
-        same = {"in_chroma_loc": place, "out_chroma_loc": place, "in_range": kept, "out_range": kept}
-        matrix = {"in_color_matrix": "bt709", "out_color_matrix": "bt709"}  # one and the same: no colour changes
+        ranges = ["full" if one.range is Range.FULL else "limited" for one in (color, into or color)]
+        same = {"in_chroma_loc": place, "out_chroma_loc": place, "in_range": ranges[0], "out_range": ranges[1]}
+        names = ["bt709"] * 2 if into is None else [_MATRIX_NAMES[one.matrix] for one in (color, into)]
+        matrix = {"in_color_matrix": names[0], "out_color_matrix": names[1]}  # one and the same: no colour changes
         filters = [("scale", _FLAGS | same | matrix), ("format", {"pix_fmts": target.pix_fmt})]
         self._chain = _Chain(whole_wh, source, filters, threads=1)
 

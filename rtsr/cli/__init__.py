@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 import rtsr
-from rtsr.cli import bench, demo, doctor, encode, engines, explain, image, info, jobs, models, plan, view
+from rtsr.cli import bench, demo, doctor, encode, engines, explain, image, info, jobs, kiosk, models, plan, view
 from rtsr.cli import eval as evaluate
 from rtsr.errors import EXIT_READER_GONE, EXIT_SECOND_INTERRUPT, ReaderGone, ResourceError, RtsrError
 
@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": explain.command,
     "models": models.command,
     "engines": engines.command,
+    "kiosk": kiosk.command,
     "doctor": doctor.command,
 }
 _HELP = """Real-time video super-resolution that loses nothing: no work, colours, timestamps or streams.

@@ -12,8 +12,8 @@ def run(options: Bench) -> None:
     """Measure the networks on this machine, against bicubic in the same run.
 
     The ratio to bicubic is what can be compared between machines; rows are measured in turns, so that a busy moment
-    hits all alike. JSON rows hold model, backend, width, height, scale, fps, p50_ms, p95_ms, p99_ms, watts (null where
-    no sensor measures) and more.
+    hits all alike. JSON rows hold model, backend, width, height, scale, fps, p50_ms, p95_ms, p99_ms, watts and
+    joules_per_frame (null where no sensor measures), and under powers the same for each sensor: docs/power.md.
 
     Below, or under "picture" in JSON: the latency of one picture of 256x256 at x4, and what was published for that case
     on another machine.

@@ -29,7 +29,7 @@ def run(options: Demo) -> int:
         return 0
     from rtsr.cli import view
 
-    return view.run(View(source=clip, model=options.model)) or 0
+    return view.show(View(source=clip, model=options.model)) or 0
 
 
 command = make_command("demo", Demo, run)

@@ -56,6 +56,7 @@ def _run_many(options: Encodes) -> None:
 def _run_one(options: Encode) -> None:
     from rtsr.jobs.direct import direct_dry_run, is_direct
     from rtsr.jobs.encode import dry_run
+    from rtsr.jobs.energy import bill, metered
     from rtsr.jobs.outlet import where
 
     if options.dry_run:
@@ -66,11 +67,14 @@ def _run_one(options: Encode) -> None:
     quiet = options.progress in ("json", "none")
     for line in job.plan.losses if quiet else job.lines():  # a loss is said in any case
         print(line, file=sys.stderr)
-    with open_session(options.progress) as session:
-        done = session.run(job)
+    with open_session(options.progress) as session, metered(options.device) as span:
+        done = session.run(job, also=span.tick)
+        drawn = span.end()
     if not quiet:
         checked = ", checked" if where(options) == "file" else ""
         print(f"{done.output}: {done.words}{checked}.", file=sys.stderr)
+        for line in bill(drawn, done.encoded):
+            print(line, file=sys.stderr)
 
 
 command = make_command("encode", Encodes, run)

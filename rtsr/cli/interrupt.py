@@ -7,8 +7,8 @@ from types import FrameType
 
 
 @contextmanager
-def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """While inside, the first SIGINT or SIGTERM calls `stop`; the next raises KeyboardInterrupt."""
+def stop_on_signal(stop: Callable[[], None], *more: signal.Signals) -> Iterator[None]:
+    """While inside, the first SIGINT, SIGTERM or one of `more` calls `stop`; the next raises KeyboardInterrupt."""
     asked = False
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -18,7 +18,7 @@ def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
         asked = True
         stop()
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM, *more)}
     try:
         yield
     finally:

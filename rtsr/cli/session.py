@@ -40,12 +40,13 @@ class Session:
         if self._job is not None:
             self._job.stop()
 
-    def run(self, job: EncodeJob, file: str | None = None) -> Encoded:
+    def run(self, job: EncodeJob, file: str | None = None, also: Callable[[], None] = lambda: None) -> Encoded:
         """Run `job` to its end, and show how far it is; raises as `EncodeJob.run`.
 
         Args:
             job: opened and ready.
             file: what its progress is called, where it is one of several.
+            also: called after each frame.
         """
         from rtsr.cli.progress import open_progress
 
@@ -53,6 +54,7 @@ class Session:
 
         def on_frame(frame: Timed) -> None:
             shown.update(frame)
+            also()
             if self.keys is not None and (rested_s := self.keys.rest()):
                 shown.rested(rested_s)
 

@@ -12,7 +12,7 @@ import logging
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from itertools import cycle, islice
@@ -24,10 +24,13 @@ import numpy as np
 from rtsr.config import DEFAULT_MODEL, Bench, Upscale
 from rtsr.errors import UsageError
 from rtsr.frame import Frame, StreamInfo
+from rtsr.jobs.energy import Power, columns, feet, main_power, open_sensors, powers_of, with_idle
+from rtsr.jobs.idle import IdleWatch, keep_idle, read_idle
 from rtsr.jobs.machine import fingerprint
 from rtsr.jobs.table import markdown
 from rtsr.models import known_models, parse_models, scales_of
-from rtsr.power import Probe, open_probe
+from rtsr.power import Probe
+from rtsr.power.meter import Drawn, Span
 from rtsr.sources.pattern import open_pattern
 from rtsr.stages import Upscaler
 from rtsr.upscalers import open_upscaler, refuse_absent
@@ -67,6 +70,8 @@ class Row:
     p99_ms: float
     watts: float | None
     """Mean over its slices, of the rail named in `rail`; None where nothing measures."""
+    joules_per_frame: float | None
+    """Of the same rail, all that it feeds included."""
     rail: str | None
     ratio: float
     """Its median time over that of bicubic in the same run."""
@@ -75,6 +80,8 @@ class Row:
     precision: str
     reason: str
     """Why bicubic ran in the network's place; empty otherwise."""
+    powers: tuple[Power, ...] = ()
+    """Of every sensor that was read."""
 
 
 @dataclass(slots=True)
@@ -86,7 +93,7 @@ class _Runner:
     frames: Iterator[Frame]
     """Without end."""
     times_ms: list[float] = field(default_factory=list)
-    watts: list[float] = field(default_factory=list)
+    spans: list[tuple[Drawn, ...]] = field(default_factory=list)
 
 
 def bench(options: Bench) -> list[Row]:
@@ -94,7 +101,7 @@ def bench(options: Bench) -> list[Row]:
 
     Raises:
         UsageError: a model, a size or the time makes no sense.
-        BackendError: the named backend or a model's file is missing.
+        BackendError: the named backend, a model's file, or what measures the power of the idle machine is missing.
     """
     sizes = parse_sizes(options.sizes)
     models = list(dict.fromkeys((BASELINE, *models_at(options.models, options.scale))))
@@ -103,22 +110,27 @@ def bench(options: Bench) -> list[Row]:
     if not 0 < options.seconds <= 3600:
         raise UsageError(f"--seconds {options.seconds:g} is not between 0 and 3600", mend="2 is a good value")
     refuse_absent(_wish(DEFAULT_MODEL, options))
-    probe = open_probe()
+    probes = open_sensors(options.device)
     try:
+        watch = IdleWatch(probes) if options.power_baseline else None
         rows = []
         for size in sizes:
             log.info("measuring %s at %dx%d, about %.0f s", ", ".join(models), *size, options.seconds * len(models))
-            rows += at_size(size, models, options, probe)
-        return rows
+            rows += at_size(size, models, options, probes)
+        if watch is not None:
+            keep_idle(watch.finish())
+        idle = read_idle() if probes else {}
+        return [replace(row, powers=with_idle(row.powers, idle)) for row in rows]
     finally:
-        if probe is not None:
+        for probe in probes:
             probe.close()
 
 
 def bench_picture(options: Bench) -> list[Row]:
     """Measure one picture of 256x256 to 1024x1024 by every model of `options` that has x4; raises as `bench` does."""
     names = [name for name in parse_models(options.models) if PICTURE_SCALE in (scales_of(name) or (PICTURE_SCALE,))]
-    return bench(replace(options, models=",".join(names) or BASELINE, sizes=PICTURE_SIZE, scale=PICTURE_SCALE))
+    picture = replace(options, models=",".join(names) or BASELINE, sizes=PICTURE_SIZE, scale=PICTURE_SCALE)
+    return bench(replace(picture, power_baseline=False))
 
 
 def models_at(names: str, scale: int) -> list[str]:
@@ -138,7 +150,7 @@ def parse_sizes(words: str) -> list[tuple[int, int]]:
     return list(dict.fromkeys(sizes))
 
 
-def at_size(size: tuple[int, int], models: Sequence[str], options: Bench, probe: Probe | None) -> list[Row]:
+def at_size(size: tuple[int, int], models: Sequence[str], options: Bench, probes: Sequence[Probe] | None) -> list[Row]:
     """Measure models in turns at one size (width, height); times are told over that of the first. Raises as `bench`."""
     with ExitStack() as stack:
         source = stack.enter_context(closing(open_pattern(f"pattern:{size[0]}x{size[1]}")))
@@ -153,8 +165,8 @@ def at_size(size: tuple[int, int], models: Sequence[str], options: Bench, probe:
         for _ in range(_ROUNDS):
             for runner in runners:
                 if len(runner.times_ms) < _LEAST_FRAMES or sum(runner.times_ms) < options.seconds * 1e3:
-                    _slice(runner, options.seconds / _ROUNDS, probe)
-        return _rows(runners, source.info, probe)
+                    _slice(runner, options.seconds / _ROUNDS, probes or ())
+        return _rows(runners, source.info)
 
 
 def _wish(model: str, options: Bench) -> Upscale:
@@ -171,17 +183,16 @@ def _wish(model: str, options: Bench) -> Upscale:
     )
 
 
-def _slice(runner: _Runner, seconds: float, probe: Probe | None) -> None:
-    if probe is not None:
-        probe.read_w()  # a counter of energy begins here
-    _run(runner, seconds)
-    watts = probe.read_w() if probe is not None else None
-    if watts is not None:
-        runner.watts.append(watts)
+def _slice(runner: _Runner, seconds: float, probes: Sequence[Probe]) -> None:
+    span = Span(probes)
+    _run(runner, seconds, on_frame=span.tick)
+    runner.spans.append(span.end())
 
 
-def _run(runner: _Runner, seconds: float, most_frames: int | None = None) -> None:
-    """Upscale one frame after the other until the time is over, one at least."""
+def _run(
+    runner: _Runner, seconds: float, most_frames: int | None = None, on_frame: Callable[[], None] = lambda: None
+) -> None:
+    """Upscale one frame after the other until the time is over, one at least; `on_frame` is not timed."""
     end_s = time.perf_counter() + seconds
     for frame in islice(runner.frames, most_frames):
         began_s = time.perf_counter()
@@ -190,15 +201,18 @@ def _run(runner: _Runner, seconds: float, most_frames: int | None = None) -> Non
         runner.times_ms.append((now_s - began_s) * 1e3)
         if now_s >= end_s:
             return
+        on_frame()
 
 
-def _rows(runners: Sequence[_Runner], info: StreamInfo, probe: Probe | None) -> list[Row]:
+def _rows(runners: Sequence[_Runner], info: StreamInfo) -> list[Row]:
     base_ms = float(np.median(runners[0].times_ms))
+    on_gpu = any(runner.upscaler.badge.gpu is not None for runner in runners)
     rows = []
     for runner in runners:
         badge, times_ms = runner.upscaler.badge, np.array(runner.times_ms)
         p50, p95, p99 = (float(value) for value in np.percentile(times_ms, (50, 95, 99)))
-        watts = float(np.mean(runner.watts)) if runner.watts else None
+        powers = powers_of(runner.spans, times_ms.size)
+        main = main_power(powers, on_gpu=on_gpu)
         rows.append(
             Row(
                 model=runner.model,
@@ -210,13 +224,15 @@ def _rows(runners: Sequence[_Runner], info: StreamInfo, probe: Probe | None) -> 
                 p50_ms=p50,
                 p95_ms=p95,
                 p99_ms=p99,
-                watts=watts,
-                rail=probe.rail if probe is not None and watts is not None else None,
+                watts=main.watts if main is not None else None,
+                joules_per_frame=main.joules_per_frame if main is not None else None,
+                rail=main.rail if main is not None else None,
                 ratio=p50 / base_ms,
                 frames=times_ms.size,
                 device=badge.device,
                 precision=badge.precision,
                 reason=badge.reason,
+                powers=powers,
             )
         )
     return rows
@@ -224,15 +240,13 @@ def _rows(runners: Sequence[_Runner], info: StreamInfo, probe: Probe | None) -> 
 
 def as_table(rows: Sequence[Row]) -> str:
     """A table for people."""
-    rails = {row.rail for row in rows} - {None}
-    watts = f"W ({', '.join(sorted(map(str, rails)))})" if rails else "W"
-    lines = [["model", "backend", "input", "scale", "fps", "p50 ms", "p95 ms", "p99 ms", "x bicubic", watts]]
-    for row in rows:
+    head, *powers = columns([row.powers for row in rows])
+    lines = [["model", "backend", "input", "scale", "fps", "p50 ms", "p95 ms", "p99 ms", "x bicubic", *head]]
+    for row, drawn in zip(rows, powers, strict=True):
         size, scale = f"{row.width}x{row.height}", f"x{row.scale}"
         times = (f"{value:.2f}" for value in (row.p50_ms, row.p95_ms, row.p99_ms, row.ratio))
-        drawn = "not measured" if row.watts is None else f"{row.watts:.1f}"
-        lines.append([row.model, row.backend, size, scale, f"{row.fps:.1f}", *times, drawn])
-    return markdown(lines, left=4)
+        lines.append([row.model, row.backend, size, scale, f"{row.fps:.1f}", *times, *drawn])
+    return "\n".join([markdown(lines, left=4), "", *feet([row.powers for row in rows])])
 
 
 def as_picture_table(rows: Sequence[Row]) -> str:

@@ -18,6 +18,7 @@ from rtsr.config import Backend, Upscale
 from rtsr.errors import BackendError, RtsrError
 from rtsr.jobs.machine import cores, cpu_flags, cpu_model, version
 from rtsr.power import NOTHING_TO_MEND, PROBES, open_checked
+from rtsr.power.trial import try_probe
 from rtsr.sources.pattern import open_pattern
 
 _X86 = {
@@ -68,8 +69,8 @@ class Finding:
     """A command where there is one; empty where nothing is to be mended."""
 
 
-def examine() -> dict[str, list[Finding]]:
-    """Every finding, by section, in the order of the page. Never raises."""
+def examine(*only: str) -> dict[str, list[Finding]]:
+    """Every finding, by section, in the order of the page; of some sections where `only` names them. Never raises."""
     sections = {
         "CPU": _cpu,
         "GPUs": _gpus,
@@ -79,10 +80,10 @@ def examine() -> dict[str, list[Finding]]:
         "Power sensors": _sensors,
         "Display": _display,
     }
-    return {title: _survived(look) for title, look in sections.items()}
+    return {title: survived(look) for title, look in sections.items() if not only or title in only}
 
 
-def _survived(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def survived(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """What `look` found; where it broke off, the reason is the last finding."""
     findings: list[Finding] = []
     try:
@@ -227,9 +228,12 @@ def _sensors() -> Iterator[Finding]:
         except BackendError as error:
             yield Finding("--", name, error.problem, "" if error.mend == NOTHING_TO_MEND else error.mend)
         else:
-            watts = probe.read_w()
-            probe.close()
-            yield Finding("ok", name, probe.rail + ("" if watts is None else f", {watts:.1f} W now"))
+            try:
+                yield Finding("ok", name, f"{probe.rail}, {try_probe(probe)}")
+            except BackendError as error:
+                yield Finding("!!", name, error.problem, "" if error.mend == NOTHING_TO_MEND else error.mend)
+            finally:
+                probe.close()
 
 
 def _display() -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import rtsr.jobs.choose as choose
-from rtsr.power import Probe, open_probe
+from rtsr.power import open_probe
+from rtsr.power.meter import Span
 from rtsr.sinks.trial import TrialEncode
 
 if TYPE_CHECKING:
@@ -77,17 +78,18 @@ def forecast(pipeline: Pipeline, encoder: Encoder, info: StreamInfo) -> Forecast
     probe = open_probe()
     began_s = time.perf_counter()
     try:
-        _ = probe.read_w() if probe is not None else None
+        span = Span([] if probe is None else [probe])
         with TrialEncode(info, encoder) as trial:
             for frame in islice(pipeline.source.frames(), _MOST_FRAMES):
                 before_s = time.perf_counter()
                 upscaled = pipeline.upscaler.upscale(frame)
                 network.append(time.perf_counter() - before_s)
                 trial.write(upscaled)
+                span.tick()
                 if time.perf_counter() - began_s > _MOST_S:
                     break
             trial.finish()
-        watts, rail = _watts(probe)
+        watts, rail = next(((drawn.watts, drawn.rail) for drawn in span.end()), (None, ""))
     finally:
         if probe is not None:
             probe.close()
@@ -100,7 +102,3 @@ def forecast(pipeline: Pipeline, encoder: Encoder, info: StreamInfo) -> Forecast
 
 def _ms(value: float) -> str:
     return f"{value:.0f} ms" if value >= 100 else f"{value:.3g} ms"
-
-
-def _watts(probe: Probe | None) -> tuple[float | None, str]:
-    return (probe.read_w(), probe.rail) if probe is not None else (None, "")

@@ -1,1 +1,1 @@
-"""Days of running without a hand: unit file, watchdog and health are to come; named so that its place is decided."""
+"""Days of running without a hand: what systemd starts, watches and starts again, and what it tells of itself."""

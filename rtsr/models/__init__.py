@@ -167,7 +167,7 @@ def _only_member(family: str) -> str:
     members = [name for name in MODELS if name.startswith(f"{family}-")]
     if len(members) == 1:
         return members[0]
-    mend = f"choose {' or '.join(members)}" if members else nearest(family, known_models())
+    mend = f"choose {' or '.join(sorted(members))}" if members else nearest(family, known_models())
     raise UsageError(f"there is no model {family!r}", mend=mend)
 
 

@@ -95,6 +95,11 @@ def kind_of(uri: str) -> str:
     return next(kind for kind, (form, _) in SOURCES.items() if re.fullmatch(form, uri, re.DOTALL))
 
 
+def may_come(uri: str) -> bool:
+    """Whether `uri` names what may be there later though it is not now: a device, a screen or a host."""
+    return kind_of(uri) in ("camera", "screen", "csi", "stream") or uri.lower().startswith(("http://", "https://"))
+
+
 def open_source(  # noqa: PLR0913 - the part, by name
     uri: str,
     *,

@@ -1,7 +1,4 @@
-"""A live source that comes back: what is lost is let go of whole, and opened again until it is there.
-
-Waits between tries double up to a cap, with jitter, so that many of us do not call on one host in step.
-"""
+"""A live source that comes back: what is lost is let go of whole, and opened again until it is there."""
 
 import logging
 import random
@@ -10,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from rtsr.backoff import wait_s
 from rtsr.errors import RtsrError, SourceError
 from rtsr.frame import Frame, StreamInfo
 from rtsr.mailbox import Mailbox
@@ -17,10 +15,6 @@ from rtsr.sources.live import Live
 from rtsr.stages import Source
 
 log = logging.getLogger(__name__)
-_FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 15.0
-_JITTER = 0.2
-"""Of a wait, to both sides."""
 _TOLD = 20
 """Losses that are kept in words: over months the first ones tell enough, and the rest is counted."""
 
@@ -38,17 +32,6 @@ class Outage:
     reason: str
     tries: int
     """Openings that have failed since."""
-
-
-def wait_s(tries: int, chance: float) -> float:
-    """Seconds before the next try.
-
-    Args:
-        tries: that have failed, 0 or more.
-        chance: 0..1, for the jitter.
-    """
-    plain_s = min(_FIRST_WAIT_S * 2.0 ** min(tries, 30), _LONGEST_WAIT_S)
-    return plain_s * (1 + _JITTER * (2 * chance - 1))
 
 
 def returning(open_source: Callable[[], Source], live: Live) -> Source:

@@ -7,9 +7,6 @@ window does not want to wait for that.
 from __future__ import annotations
 
 import logging
-import os
-import socket
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +22,7 @@ from rtsr.demux import in_words, open_live, scheme_of
 from rtsr.errors import SourceError
 from rtsr.frame import Frame, StreamInfo
 from rtsr.planes import FORMS, layout_of
+from rtsr.sockets import open_sockets, shut_down
 from rtsr.sources.decode import color_of, frame_from
 from rtsr.sources.returning import ChangedSource
 
@@ -69,7 +67,7 @@ def open_stream(uri: str, live: Live) -> StreamSource:
             f"{_told(uri)}: the FFmpeg of PyAV has no SRT",
             mend="bring it over: ffmpeg -i srt://... -c copy -f mpegts udp://127.0.0.1:5000, then udp://127.0.0.1:5000",
         )
-    before, began_s = _sockets(), time.monotonic()
+    before, began_s = open_sockets(), time.monotonic()
     try:
         options = {**_LOW_DELAY, **_OF_SCHEME.get(scheme_of(uri), {})}
         container = open_live(uri, options, (_OPENING_S, live.silent_s))
@@ -79,7 +77,7 @@ def open_stream(uri: str, live: Live) -> StreamSource:
     if container.duration is not None and scheme_of(uri) in ("http", "https"):
         container.close()
         raise FiniteStream(f"{_told(uri)} has an end", mend="it is a file")
-    reader = _Reader(uri, container, live.silent_s, _sockets() - before)
+    reader = _Reader(uri, container, live.silent_s, open_sockets() - before)
     try:
         reader.begin()
     except BaseException:
@@ -162,9 +160,7 @@ class _Reader:
     def close(self) -> None:
         """From any thread."""
         self._closed = True
-        for descriptor in self._sockets & _sockets():
-            with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as still_open:
-                still_open.shutdown(socket.SHUT_RDWR)
+        shut_down(self._sockets & open_sockets())
         pictures = getattr(self, "_pictures", None)
         if pictures is None:
             self._container.close()
@@ -260,14 +256,3 @@ class StreamSource:
                 f"{info.label} changed from {info.width}x{info.height} {info.layout} to {size} {layout_of(picture)}",
                 mend="open it again",
             )
-
-
-def _sockets() -> frozenset[int]:
-    """Descriptors of this process that are sockets; empty where the system does not tell."""
-    found: set[int] = set()
-    with suppress(OSError):
-        for name in os.listdir("/proc/self/fd"):
-            with suppress(OSError):
-                if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                    found.add(int(name))
-    return frozenset(found)

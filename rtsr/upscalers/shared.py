@@ -2,7 +2,7 @@
 
 Why turns and not batches: on a CPU a batch of 2 or 4 takes as long as its pictures one after the other, and each waits
 for the last of them; on a GPU the ring of an engine lets the copies of one source lie under the work on another
-(docs/decisions/019-several-sources.md). Why a thread: an engine belongs to one thread at a time, and so to no source.
+(docs/decisions/018-several-sources.md). Why a thread: an engine belongs to one thread at a time, and so to no source.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ def require_display(options: View) -> Iterator[None]:
         BackendError: a system library that Qt needs is missing.
         UsageError: there is no display, or the options do not go together.
     """
+    if options.headless and (options.headless_frames is not None or options.screenshot is not None):
+        raise UsageError("--headless paints no picture", mend="leave it out: --headless-frames needs no window either")
     if options.headless_frames is not None:
         if options.headless_frames < 1:
             raise UsageError(f"--headless-frames is {options.headless_frames}", mend="render 1 frame or more")
@@ -43,7 +45,7 @@ def require_display(options: View) -> Iterator[None]:
     except ImportError as error:
         raise BackendError(f"Qt cannot be loaded ({error})", mend=f"apt-get install {_DEBIAN}") from error
     asked = qEnvironmentVariable("QT_QPA_PLATFORM")
-    windowless = options.headless_frames is not None or asked not in ("", "xcb")
+    windowless = options.headless or options.headless_frames is not None or asked not in ("", "xcb")
     if windowless or not sys.platform.startswith("linux") or (qEnvironmentVariable("WAYLAND_DISPLAY") and not asked):
         yield
         return

@@ -1,5 +1,6 @@
-"""Where a picture lies in the window, and which part of the window shows which side; integers, no Qt."""
+"""Where each picture lies in the window, and which part of it shows which side; integers, no Qt."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, NamedTuple
@@ -61,6 +62,36 @@ def fit(shape_wh: tuple[int, int], room: Box) -> Box:
     fitted_w = min(room.width, max(1, round(width * factor)))
     fitted_h = min(room.height, max(1, round(height * factor)))
     return Box(room.x + (room.width - fitted_w) // 2, room.y + (room.height - fitted_h) // 2, fitted_w, fitted_h)
+
+
+def arranged(shapes_wh: Sequence[tuple[int, int]], window_wh: tuple[int, int]) -> tuple[Box, ...]:
+    """A part of the window for each picture, row by row: of equal size, in as many columns as show the pictures
+    largest, beside each other rather than under each other.
+
+    Args:
+        shapes_wh: of each picture; its aspect ratio counts.
+        window_wh: of the window. Where it has fewer columns or rows of pixels than pictures, parts may be empty.
+    """
+    width, height = (max(1, side) for side in window_wh)
+    count = len(shapes_wh)
+
+    def parts(columns: int) -> tuple[Box, ...]:
+        rows = -(-count // columns)
+        part_w, part_h = width // columns, height // rows
+        left, top = (width - columns * part_w) // 2, (height - rows * part_h) // 2
+        lacking = rows * columns - count
+        boxes = []
+        for number in range(count):
+            row, column = divmod(number, columns)
+            centring = lacking * part_w // 2 if row == rows - 1 else 0
+            boxes.append(Box(left + column * part_w + centring, top + row * part_h, part_w, part_h))
+        return tuple(boxes)
+
+    def shown_px(boxes: Sequence[Box]) -> int:
+        fitted = [fit(shape, box) for shape, box in zip(shapes_wh, boxes, strict=True)]
+        return sum(box.width * box.height for box in fitted)
+
+    return max((parts(columns) for columns in range(count, 0, -1)), key=shown_px, default=())
 
 
 @dataclass(frozen=True, slots=True)

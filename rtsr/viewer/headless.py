@@ -9,10 +9,16 @@ from rtsr.compose import compose
 from rtsr.config import View as Options
 from rtsr.errors import ResourceError
 from rtsr.frame import Frame
-from rtsr.jobs.choose import settler
+from rtsr.jobs.energy import open_sensors
+from rtsr.jobs.govern import upscaling
 from rtsr.pipeline import Pipeline
-from rtsr.power import open_probe
+from rtsr.power.panel import Panel
+from rtsr.sinks.beside import beside_of
+from rtsr.sources.reading import Reading
+from rtsr.sources.wishes import live_of
 from rtsr.stages import Sink, Source, Upscaler
+from rtsr.upscalers import open_upscaler
+from rtsr.upscalers.governor import GovernedUpscaler
 from rtsr.viewer.canvas import paint_scene
 from rtsr.viewer.geometry import View
 from rtsr.viewer.painter_qt import SwscalePainter
@@ -88,8 +94,8 @@ class HeadlessViewer:
         self._options = options
         self._application: QGuiApplication = qt_application("-platform", "offscreen")
         warn_without_fonts()
-        self._probe = open_probe()
-        self._scene = Scene(Stats(self._probe))
+        self._panel = Panel(open_sensors(options.device))
+        self._scene = Scene(Stats(self._panel))
         self._pipeline: Pipeline | None = None
 
     def run(self) -> str:
@@ -105,9 +111,15 @@ class HeadlessViewer:
             sinks.append(_ImageSink(scene, wanted))
             return sinks[0]
 
-        self._pipeline = compose(options.source, settler(options, "view"), open_sink)
-        sinks[0].pipeline = self._pipeline
+        reading = Reading(live=live_of(options), hwdec=options.hwdec)
         stats = scene.stats
+        upscale, opening = upscaling(options, stats, open_upscaler)
+        self._pipeline = compose(
+            options.source, upscale, open_sink, reading=reading, opening=opening, beside=beside_of(options)
+        )
+        sinks[0].pipeline = self._pipeline
+        if isinstance(self._pipeline.upscaler, GovernedUpscaler):
+            stats.governor = self._pipeline.upscaler
         stats.model, stats.model_ms = self._pipeline.counters.model, self._pipeline.counters.upscale_ms
         stats.attach(self._pipeline)
         if self.interrupted:
@@ -127,8 +139,7 @@ class HeadlessViewer:
 
     def close(self) -> None:
         """Let go of the sensor."""
-        if self._probe is not None:
-            self._probe.close()
+        self._panel.close()
 
 
 def window_wh(shape_wh: tuple[int, int], most_wh: tuple[int, int]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rtsr.power.panel import NO_SENSOR
 from rtsr.stages import Badge
 
 
@@ -17,11 +18,14 @@ class Numbers:
     model_p50_ms: float | None = None
     latency_ms: float | None = None
     dropped: int = 0
-    rail: str = ""
-    """What the watts are of; empty where there is no sensor."""
-    power_w: float | None = None
+    power: tuple[str, ...] = (NO_SENSOR,)
+    """What is drawn, a line for each sensor."""
     badge: str = ""
+    governor: str = ""
+    """What it does; empty where there is none."""
     sizes: str = ""
+    beside: tuple[str, ...] = ()
+    """What is streamed or fed to a virtual camera, a line each."""
 
 
 def hud_lines(numbers: Numbers) -> list[str]:
@@ -35,7 +39,9 @@ def hud_lines(numbers: Numbers) -> list[str]:
         f" · model p50 {_number(numbers.model_p50_ms)} ms",
         f"latency {_number(numbers.latency_ms)} ms capture to present",
         f"dropped {numbers.dropped}",
-        _power(numbers),
+        *numbers.power,
+        *filter(None, [numbers.governor]),
+        *numbers.beside,
     ]
 
 
@@ -47,9 +53,3 @@ def side_labels(badge: Badge) -> dict[str, str]:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
-
-
-def _power(numbers: Numbers) -> str:
-    if numbers.power_w is None:
-        return f"power not measured ({numbers.rail or 'no sensor'})"
-    return f"power {numbers.power_w:.1f} W ({numbers.rail})"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Action = Literal[
-    "pause", "step", "back_5", "on_5", "back_60", "on_60", "layout", "blink", "stats", "screenshot",
-    "fullscreen", "leave_fullscreen", "keys", "quit",
+    "pause", "step", "back_5", "on_5", "back_60", "on_60", "layout", "blink", "governor", "stats", "screenshot",
+    "fullscreen", "leave_fullscreen", "zoom", "select", "keys", "quit",
 ]  # fmt: skip
 
 
@@ -19,6 +19,8 @@ class Key:
     action: Action
     names: tuple[str, ...]
     words: str
+    label: str = ""
+    """How the keys are written, where not one after the other."""
 
 
 KEYS: tuple[Key, ...] = (
@@ -30,10 +32,23 @@ KEYS: tuple[Key, ...] = (
     Key("on_60", ("Up",), "1 minute on"),
     Key("layout", ("Tab", "C"), "next layout: wipe, side by side, blink"),
     Key("blink", ("A",), "while held: bicubic alone"),
+    Key("governor", ("Y",), "governor on or off"),
     Key("stats", ("I",), "numbers on or off"),
     Key("screenshot", ("S",), "write what is shown to a PNG here"),
-    Key("fullscreen", ("F",), "full screen on or off (also double click)"),
+    Key("fullscreen", ("F",), "full screen on or off (also double click, of a single source)"),
     Key("leave_fullscreen", ("Esc",), "leave full screen"),
+    Key(
+        "zoom",
+        ("Return", "Enter"),
+        "of several sources the selected one alone, or all again (also double click)",
+        "Enter",
+    ),
+    Key(
+        "select",
+        tuple(f"Ctrl+{digit}" for digit in range(1, 10)),
+        "select a source (also click): keys are for it",
+        "Ctrl+1 … 9",
+    ),
     Key("keys", ("?",), "this list"),
     Key("quit", ("Q",), "quit"),
 )
@@ -42,7 +57,7 @@ _WORDS = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "Space": "s
 
 def label(key: Key) -> str:
     """How the keys of one action are written: `space p`."""
-    return " ".join(_WORDS.get(name, name if len(name) > 1 else name.lower()) for name in key.names)
+    return key.label or " ".join(_WORDS.get(name, name if len(name) > 1 else name.lower()) for name in key.names)
 
 
 def overlay_lines() -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from PyQt6.QtCore import QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPainter
@@ -11,6 +12,8 @@ from rtsr.viewer.geometry import Pane
 _PLATE = QColor(0, 0, 0, 176)
 _INK = QColor(255, 255, 255)
 _SMALLEST_PX = 7
+_MESSAGE_WIDE = 72
+"""Letters of a message in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +21,15 @@ class Overlay:
     """The words of one moment."""
 
     labels: dict[str, str]
-    """Of each side."""
+    """Of each side; empty: none is drawn."""
     numbers: Sequence[str] = ()
     message: str = ""
     keys: Sequence[str] = ()
+    clock: str = ""
+    banner: Sequence[str] = ()
+    """Lines at the lower end."""
+    marked: bool = False
+    """Whether a frame is drawn around all of it."""
 
 
 def draw_overlay(qt: QPainter, window_wh: tuple[int, int], panes: Sequence[Pane], overlay: Overlay) -> None:
@@ -30,21 +38,28 @@ def draw_overlay(qt: QPainter, window_wh: tuple[int, int], panes: Sequence[Pane]
     qt.setRenderHint(QPainter.RenderHint.TextAntialiasing)
     if len(panes) == 2 and panes[0].picture == panes[1].picture:
         _draw_line(qt, panes[1])
+    if overlay.marked:
+        _draw_frame(qt, width, height)
     gap = max(2.0, height / 90)
     whole = QRectF(gap, gap, max(1.0, width - 2 * gap), max(1.0, height - 2 * gap))
     room = QRectF(whole)
     left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
     top, bottom = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignBottom
+    foot = QRectF(whole)
     half = QRectF(room.x(), room.y(), room.width() / 2 - gap, room.height())
-    if len(panes) == 2:
-        _draw_plate(qt, half, [overlay.labels[panes[0].side]], left | bottom)
+    if len(panes) == 2 and overlay.labels:
+        foot.setBottom(_draw_plate(qt, half, [overlay.labels[panes[0].side]], left | bottom).top() - gap)
         _draw_plate(qt, half.translated(half.width() + 2 * gap, 0), [overlay.labels[panes[1].side]], right | bottom)
-    elif panes:
-        _draw_plate(qt, half, [overlay.labels[panes[0].side]], left | bottom)
+    elif panes and overlay.labels:
+        foot.setBottom(_draw_plate(qt, half, [overlay.labels[panes[0].side]], left | bottom).top() - gap)
     if overlay.numbers:
-        room.setTop(_draw_plate(qt, room, overlay.numbers, left | top) + gap)
+        room.setTop(_draw_plate(qt, room, overlay.numbers, left | top).bottom() + gap)
     if overlay.message:
-        _draw_plate(qt, room, [overlay.message], left | top)
+        _draw_plate(qt, room, wrap(overlay.message, _MESSAGE_WIDE), left | top)
+    if overlay.clock:
+        _draw_plate(qt, whole, [overlay.clock], right | top)
+    if overlay.banner:
+        _draw_plate(qt, foot, [part for line in overlay.banner for part in wrap(line, _MESSAGE_WIDE)], bottom)
     if overlay.keys:
         _draw_plate(qt, whole, overlay.keys, Qt.AlignmentFlag.AlignCenter)
 
@@ -56,8 +71,19 @@ def _draw_line(qt: QPainter, right: Pane) -> None:
     qt.fillRect(line.x - thick // 2, box.y, thick, box.height, _INK)
 
 
-def _draw_plate(qt: QPainter, room: QRectF, lines: Sequence[str], where: Qt.AlignmentFlag) -> float:
-    """Lines on a dark plate at one edge of `room`, as large as the window deserves and `room` allows; its lower end."""
+def _draw_frame(qt: QPainter, width: int, height: int) -> None:
+    thick = max(2, min(width, height) // 200)
+    for box in (
+        (0, 0, width, thick),
+        (0, height - thick, width, thick),
+        (0, 0, thick, height),
+        (width - thick, 0, thick, height),
+    ):
+        qt.fillRect(*box, _INK)
+
+
+def _draw_plate(qt: QPainter, room: QRectF, lines: Sequence[str], where: Qt.AlignmentFlag) -> QRectF:
+    """Lines on a dark plate at one edge of `room`, as large as the window deserves and `room` allows; the plate."""
     font, metrics = _font_for(qt, room, lines)
     pad = metrics.height() * 0.4
     text_w = max(metrics.horizontalAdvance(line) for line in lines)
@@ -76,7 +102,7 @@ def _draw_plate(qt: QPainter, room: QRectF, lines: Sequence[str], where: Qt.Alig
     baseline = plate.top() + pad / 2 + metrics.ascent()
     for row, line in enumerate(lines):
         qt.drawText(int(plate.left() + pad), int(baseline + row * metrics.lineSpacing()), line)
-    return plate.bottom()
+    return plate
 
 
 def _font_for(qt: QPainter, room: QRectF, lines: Sequence[str]) -> tuple[QFont, QFontMetricsF]:

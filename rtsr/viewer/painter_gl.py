@@ -6,7 +6,7 @@ glTexImage2D without holding it, and Python's garbage collector then ends the pr
 """
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -27,7 +27,8 @@ from PyQt6.sip import delete, transferto
 from rtsr.color import rgb_from_ycbcr
 from rtsr.errors import BackendError
 from rtsr.frame import Frame, Plane
-from rtsr.viewer.geometry import Pane, Side, Turn
+from rtsr.viewer.geometry import Box, Pane, Side, Turn
+from rtsr.viewer.grid import Grid
 from rtsr.viewer.overlay import draw_overlay
 from rtsr.viewer.picture import Picture, Sides
 from rtsr.viewer.scene import Scene
@@ -90,22 +91,24 @@ def _functions(context: QOpenGLContext | None) -> QOpenGLFunctions_4_1_Core | No
 
 
 class GlCanvas(QOpenGLWidget):
-    """Paints a scene with OpenGL; see `Canvas`."""
+    """Paints the scenes of a grid with OpenGL; see `Canvas`."""
 
     painter = "opengl"
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, grid: Grid) -> None:
         super().__init__()
         self.setFormat(gl_format())
-        self._scene = scene
+        self._grid = grid
         self._drawer: _Drawer | None = None
-        self._ahead = Sides()  # of the sink's thread
-        scene.changed.connect(self.update)
+        self._ahead = {scene: Sides() for scene in grid.scenes}  # of the sinks' threads
+        grid.changed.connect(self.update)
+        for scene in grid.scenes:
+            scene.changed.connect(self.update)
 
-    def prepare(self, picture: Picture) -> None:
+    def prepare(self, scene: Scene, picture: Picture) -> None:
         """See `Canvas`. Uploading takes a fraction of a millisecond, so nothing is made ready for that."""
-        for pane in self._scene.panes():
-            self._ahead.of(picture, pane, self._scene.turn)
+        for pane in scene.panes():
+            self._ahead[scene].of(picture, pane, scene.turn)
 
     def grab_image(self) -> QImage:
         """See `Canvas`."""
@@ -129,22 +132,42 @@ class GlCanvas(QOpenGLWidget):
         self._drawer = _Drawer(functions, context)
 
     def resizeGL(self, _width: int, _height: int) -> None:
-        """Qt's: the scene learns the new size."""
+        """Qt's: the grid learns the new size."""
         ratio = self.devicePixelRatioF()
-        self._scene.window_wh = (round(self.width() * ratio), round(self.height() * ratio))
+        self._grid.resize((round(self.width() * ratio), round(self.height() * ratio)))
 
     def paintGL(self) -> None:
-        """Qt's: the picture by the shader, the words over it by QPainter."""
-        scene = self._scene
-        picture, panes = scene.picture, scene.panes() if scene.picture else ()
+        """Qt's: the pictures by the shader, the words over them by QPainter."""
+        shown = [
+            (scene, box, scene.picture, scene.panes() if scene.picture else ()) for scene, box in self._grid.places
+        ]
         if self._drawer is not None:
-            self._drawer.draw(picture, panes, scene.turn, scene.window_wh)
+            self._drawer.clear(self._grid.window_wh)
+            for scene, box, picture, panes in shown:
+                if picture is not None:
+                    self._drawer.draw(scene, picture, [_moved(pane, box) for pane in panes], self._grid.window_wh[1])
         qt = QPainter(self)
         qt.scale(1 / self.devicePixelRatioF(), 1 / self.devicePixelRatioF())
-        draw_overlay(qt, scene.window_wh, panes, scene.overlay())
+        for scene, box, _, panes in shown:
+            qt.save()
+            qt.translate(box.x, box.y)
+            qt.setClipRect(0, 0, box.width, box.height)
+            draw_overlay(qt, scene.window_wh, panes, scene.overlay())
+            qt.restore()
         qt.end()
-        if picture is not None:
-            scene.presented(picture)
+        for scene, _, picture, _ in shown:
+            if picture is not None:
+                scene.presented(picture)
+
+
+def _moved(pane: Pane, box: Box) -> Pane:
+    """From pixels of a part of the window to those of the window."""
+    picture, clip = (Box(one.x + box.x, one.y + box.y, one.width, one.height) for one in (pane.picture, pane.clip))
+    return Pane(pane.side, picture, clip)
+
+
+_Place = tuple[Scene, Side]
+"""What a picture is of."""
 
 
 class _Drawer:
@@ -165,13 +188,13 @@ class _Drawer:
             raise BackendError(f"the driver refuses the shader: {self._program.log()}", mend="take --painter qpainter")
         self._vertices = QOpenGLVertexArrayObject()
         self._vertices.create()
-        self._textures: dict[tuple[Side, int], int] = {}
-        self._sizes: dict[tuple[Side, int], tuple[int, ...]] = {}
-        self._held: dict[Side, Frame] = {}
-        self._sides = Sides()
+        self._textures: dict[tuple[_Place, int], int] = {}
+        self._sizes: dict[tuple[_Place, int], tuple[int, ...]] = {}
+        self._held: dict[_Place, Frame] = {}
+        self._sides: dict[Scene, Sides] = {}
 
-    def draw(self, picture: Picture | None, panes: tuple[Pane, ...], turn: Turn, window_wh: tuple[int, int]) -> None:
-        """Black, and on it the panes."""
+    def clear(self, window_wh: tuple[int, int]) -> None:
+        """Black."""
         gl = self._gl
         gl.glDisable(_SCISSOR_TEST)
         gl.glDisable(_BLEND)
@@ -179,17 +202,20 @@ class _Drawer:
         gl.glViewport(0, 0, *window_wh)
         gl.glClearColor(0.0, 0.0, 0.0, 1.0)
         gl.glClear(_COLOR_BUFFER_BIT)
-        if picture is None:
-            return
+
+    def draw(self, scene: Scene, picture: Picture, panes: Sequence[Pane], window_height: int) -> None:
+        """The panes of `scene`, which lie in window pixels."""
+        gl, turn = self._gl, scene.turn
+        sides = self._sides.setdefault(scene, Sides())
         self._program.bind()
         self._vertices.bind()
         gl.glEnable(_SCISSOR_TEST)
         for pane in panes:
             clip = pane.clip
-            gl.glScissor(clip.x, window_wh[1] - clip.y - clip.height, clip.width, clip.height)
-            frame = self._sides.of(picture, pane, turn)
-            self._bind(pane.side, frame)
-            self._describe(replace(frame, color=picture.color), pane, turn, window_wh[1])
+            gl.glScissor(clip.x, window_height - clip.y - clip.height, clip.width, clip.height)
+            frame = sides.of(picture, pane, turn)
+            self._bind((scene, pane.side), frame)
+            self._describe(replace(frame, color=picture.color), pane, turn, window_height)
             gl.glDrawArrays(_TRIANGLES, 0, 3)
         gl.glDisable(_SCISSOR_TEST)
         gl.glActiveTexture(_TEXTURE0)
@@ -223,33 +249,33 @@ class _Drawer:
             gl.glUniform3f(place(name), *row)
         gl.glUniform3f(place("black"), *black)
 
-    def _bind(self, side: Side, frame: Frame) -> None:
-        fresh = self._held.get(side) is not frame
+    def _bind(self, place: "_Place", frame: Frame) -> None:
+        fresh = self._held.get(place) is not frame
         for unit, plane in enumerate((frame.y, frame.u, frame.v)):
             self._gl.glActiveTexture(_TEXTURE0 + unit)
-            self._gl.glBindTexture(_TEXTURE_2D, self._texture(side, unit))
+            self._gl.glBindTexture(_TEXTURE_2D, self._texture(place, unit))
             if fresh:
-                self._upload(side, unit, plane)
-        self._held[side] = frame
+                self._upload(place, unit, plane)
+        self._held[place] = frame
 
-    def _texture(self, side: Side, unit: int) -> int:
-        if (side, unit) not in self._textures:
+    def _texture(self, place: "_Place", unit: int) -> int:
+        if (place, unit) not in self._textures:
             name = self._gl.glGenTextures(1)
-            self._textures[side, unit] = int(name[0] if isinstance(name, tuple) else name)
-        return self._textures[side, unit]
+            self._textures[place, unit] = int(name[0] if isinstance(name, tuple) else name)
+        return self._textures[place, unit]
 
-    def _upload(self, side: Side, unit: int, plane: Plane) -> None:
+    def _upload(self, place: "_Place", unit: int, plane: Plane) -> None:
         gl = self._gl
         height, width = plane.shape
         plane, row_length = _memory(plane)
         gl.glPixelStorei(_UNPACK_ALIGNMENT, plane.itemsize)
         gl.glPixelStorei(_UNPACK_ROW_LENGTH, row_length)
         form, kind = (_R8, _UNSIGNED_BYTE) if plane.itemsize == 1 else (_R16, _UNSIGNED_SHORT)
-        if self._sizes.get((side, unit)) != (*plane.shape, form):
+        if self._sizes.get((place, unit)) != (*plane.shape, form):
             for name in (_MIN_FILTER, _MAG_FILTER):
                 gl.glTexParameteri(_TEXTURE_2D, name, _NEAREST)
             self._new_image(_TEXTURE_2D, 0, form, width, height, 0, _RED, kind, plane.ctypes.data)
-            self._sizes[side, unit] = (*plane.shape, form)
+            self._sizes[place, unit] = (*plane.shape, form)
         else:
             self._fill_image(_TEXTURE_2D, 0, 0, 0, width, height, _RED, kind, plane.ctypes.data)
         gl.glPixelStorei(_UNPACK_ROW_LENGTH, 0)  # QPainter uploads its letters by the same context

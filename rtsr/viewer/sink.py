@@ -14,6 +14,10 @@ _MODEL_SLACK_S = 0.02
 at times."""
 
 
+def _always() -> bool:
+    return True
+
+
 class OnTimeUpscaler:
     """An upscaler that does no work in vain; see `Upscaler`.
 
@@ -22,8 +26,8 @@ class OnTimeUpscaler:
     knows them by that, and the next one that can be on time is upscaled.
     """
 
-    def __init__(self, upscaler: Upscaler, pacer: Pacer, stats: Stats) -> None:
-        self._upscaler, self._pacer, self._stats = upscaler, pacer, stats
+    def __init__(self, upscaler: Upscaler, pacer: Pacer, stats: Stats, is_shown: Callable[[], bool] = _always) -> None:
+        self._upscaler, self._pacer, self._stats, self._is_shown = upscaler, pacer, stats, is_shown
 
     @property
     def scale(self) -> int:
@@ -46,7 +50,9 @@ class OnTimeUpscaler:
         return self._upscaler.slots
 
     def begin(self, frame: Frame) -> Callable[[], Frame]:
-        """Gives the larger frame; `frame` itself where it could not be shown any more."""
+        """Gives the larger frame; `frame` itself where nobody would see it: it is late, or something else is shown."""
+        if not self._is_shown():
+            return at_once(frame)
         cost_ms = (self._stats.model_ms.percentile(50) or 0.0) + (self._stats.prepare_ms.percentile(50) or 0.0)
         verdict = self._pacer.forecast(frame, cost_ms / 1e3, _MODEL_SLACK_S)
         if verdict != "show":
@@ -78,17 +84,25 @@ class ViewerSink:
     Args:
         prepare: makes a picture ready for the window, in the caller's thread.
         show: puts it there; returns at once.
+        is_shown: whether the window has room for it now; frames that come meanwhile are let go at their moment.
     """
 
     def __init__(
-        self, pacer: Pacer, stats: Stats, prepare: Callable[[Frame], Picture], show: Callable[[Picture], None]
+        self,
+        pacer: Pacer,
+        stats: Stats,
+        prepare: Callable[[Frame], Picture],
+        show: Callable[[Picture], None],
+        is_shown: Callable[[], bool] = _always,
     ) -> None:
         self._pacer, self._stats = pacer, stats
-        self._prepare, self._show = prepare, show
+        self._prepare, self._show, self._is_shown = prepare, show, is_shown
 
     def write(self, frame: Frame) -> None:
         """Wait for the moment of `frame` and show it, or let it go."""
-        if frame.origin is None:
+        if not self._is_shown():
+            self._pacer.admit(frame)
+        if frame.origin is None or not self._is_shown():
             return
         verdict = self._pacer.forecast(frame, (self._stats.prepare_ms.percentile(50) or 0.0) / 1e3)
         if verdict == "show":

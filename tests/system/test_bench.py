@@ -51,9 +51,10 @@ def test_a_network_without_x4_has_no_latency_of_a_picture(monkeypatch):
 
 def test_bicubic_alone(capsys):
     assert main([*TINY, "--backend", "bicubic"]) == 0
-    size, picture, _ = capsys.readouterr().out.split("\n\n", 2)
+    size, power, picture, _ = capsys.readouterr().out.split("\n\n", 3)
     assert size.count("bicubic") == 3  # the column, the model, the backend
     assert "256x256" in picture
+    assert "counter" in power or "readings" in power or "not measured, no sensor can be read here" in power
 
 
 @pytest.mark.parametrize(

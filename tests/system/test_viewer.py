@@ -100,6 +100,9 @@ class Window:
         self._xdotool("mousemove", "--window", self.id, str(x), str(y))
         self._xdotool("mousemove", "--window", self.id, str(x + 1), str(y), "mouseup", "1")
 
+    def click(self, x: int, y: int, times: int = 1) -> None:
+        self._xdotool("mousemove", "--window", self.id, str(x), str(y), "click", "--repeat", str(times), "1")
+
     def shot(self) -> NDArray[np.uint8]:
         """The picture that `s` writes."""
         self._shots += 1

@@ -46,7 +46,7 @@ def test_every_command_has_help_and_every_option_a_word(name: str, capsys: pytes
     ("name", "options", "needed"),
     [
         ("encode", config.Encodes, ["a", "b"]),
-        ("view", config.View, ["a"]),
+        ("view", config.Views, ["a"]),
         ("bench", config.Bench, []),
         ("eval", config.Eval, ["a"]),
         ("demo", config.Demo, []),

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtsr.backoff import wait_s
 from rtsr.errors import SourceError
 from rtsr.sources.camera import open_device
-from rtsr.sources.returning import ChangedSource, ReturningSource, wait_s
+from rtsr.sources.returning import ChangedSource, ReturningSource
 from tests.conftest import ListSource, make_frame
 
 

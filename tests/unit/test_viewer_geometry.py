@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtsr.frame import StreamInfo
-from rtsr.viewer.geometry import LAYOUTS, Box, Turn, View, fit, panes, shown_wh, turn_of
+from rtsr.viewer.geometry import LAYOUTS, Box, Turn, View, arranged, fit, panes, shown_wh, turn_of
 
 INFO = StreamInfo("clip", 640, 360, Fraction(1, 90000))
 SIDES = st.integers(1, 5000)
@@ -26,6 +26,38 @@ def test_picture_fits_and_touches_two_edges(shape: tuple[int, int], room: tuple[
     assert box.width == room[0] or box.height == room[1]
     assert 0 <= box.x <= room[0] - box.width
     assert 0 <= box.y <= room[1] - box.height
+
+
+@given(
+    shapes=st.lists(st.tuples(SIDES, SIDES), min_size=1, max_size=64),
+    window=st.tuples(st.integers(160, 5000), st.integers(90, 5000)),
+)
+def test_any_number_of_pictures_has_room_in_any_window(shapes: list[tuple[int, int]], window: tuple[int, int]) -> None:
+    boxes = arranged(shapes, window)
+    assert len(boxes) == len(shapes)
+    assert len({(box.width, box.height) for box in boxes}) == 1
+    for box in boxes:
+        assert box.width >= 2
+        assert box.height >= 1
+        assert 0 <= box.x <= window[0] - box.width
+        assert 0 <= box.y <= window[1] - box.height
+    for number, box in enumerate(boxes):
+        for other in boxes[number + 1 :]:
+            beside = box.x + box.width <= other.x or other.x + other.width <= box.x
+            assert beside or box.y + box.height <= other.y or other.y + other.height <= box.y
+
+
+@given(shape=st.tuples(SIDES, SIDES), window=st.tuples(SIDES, SIDES))
+def test_one_picture_has_the_whole_window(shape: tuple[int, int], window: tuple[int, int]) -> None:
+    assert arranged([shape], window) == (Box(0, 0, *window),)
+
+
+@pytest.mark.parametrize(
+    ("count", "shape", "columns"), [(2, (16, 9), 2), (3, (32, 9), 1), (4, (16, 9), 2), (5, (16, 9), 3), (9, (16, 9), 3)]
+)
+def test_as_many_columns_as_show_the_pictures_largest(count: int, shape: tuple[int, int], columns: int) -> None:
+    boxes = arranged([shape] * count, (1600, 900))
+    assert sum(box.y == boxes[0].y for box in boxes) == columns
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

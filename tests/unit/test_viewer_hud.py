@@ -9,8 +9,8 @@ BASELINE = Badge("bicubic", 2, "swscale", "CPU", reason="no model for x5")
 
 def test_without_a_sensor_the_power_is_not_measured_and_never_0() -> None:
     assert hud_lines(Numbers())[-1] == "power not measured (no sensor)"
-    assert "0.0 W" not in "\n".join(hud_lines(Numbers(rail="CPU package")))
-    assert hud_lines(Numbers(rail="CPU package", power_w=8.04))[-1] == "power 8.0 W (CPU package)"
+    lines = "power 8.0 W (CPU package)", "power not measured (GPU board: its driver says: no)"
+    assert hud_lines(Numbers(power=lines))[-2:] == list(lines)
 
 
 def test_what_is_not_known_yet_is_a_dash() -> None:
