@@ -10,6 +10,7 @@ import pytest
 
 from rtsr.color import BT709, Color, Range, Siting
 from rtsr.frame import Frame, StreamInfo, chroma_shape
+from rtsr.sinks.priority import usual_priority
 from tests.doubles.driver import Driver, _compiled, gpu_double  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ def _nothing_of_mine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("RTSR_MODELS", str(tmp_path_factory.mktemp("models")))
         patch.setenv("RTSR_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_real_time_priority() -> Iterator[None]:
+    """A test that opens SVT-AV1 by itself, as root, leaves its thread with a priority that starves the others."""
+    yield
+    usual_priority()
 
 
 def make_frame(width: int, height: int, *, seed: int = 0, pts: int = 0, siting: Siting = Siting.LEFT) -> Frame:

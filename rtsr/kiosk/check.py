@@ -17,7 +17,7 @@ from pathlib import Path
 from rtsr.errors import RtsrError, UsageError
 from rtsr.jobs.doctor import Finding, examine, survived
 from rtsr.kiosk.config import Kiosk, read_kiosk
-from rtsr.kiosk.install import UNIT_FILE, closed_to_others, running_systemd
+from rtsr.kiosk.install import UNIT_FILE, closed_to_others, find_program, running_systemd
 from rtsr.kiosk.kept import NOTHING
 from rtsr.kiosk.schedule import is_lit, next_change
 from rtsr.kiosk.unit import CACHE, GROUPS, SETTINGS, STATE, UNIT
@@ -29,7 +29,9 @@ _LEAST_FREE_BYTES = 200 * 2**20
 _INSTALL = "sudo rtsr kiosk install --config kiosk.toml"
 _MOST_EXPOSURE = 4.0
 _WAYLAND = "sudo apt-get install libwayland-client0 libwayland-cursor0 libwayland-egl1"
-_PACKAGES = {"cage": "cage", "Xwayland": "xwayland", "xinit": "xinit", "X": "xserver-xorg"}
+_PACKAGES = {
+    "cage": "cage", "Xwayland": "xwayland", "seatd": "seatd", "X": "xserver-xorg", "xhost": "x11-xserver-utils",
+}  # fmt: skip
 """Debian's cage asks for Xwayland, too, whether or not anything uses it."""
 
 
@@ -120,9 +122,9 @@ def exposure_of(unit: Path) -> float | None:
 
 
 def _display(kiosk: Kiosk) -> Iterator[Finding]:
-    needed = {"cage": ("cage", "Xwayland"), "x11": ("xinit", "X")}[kiosk.service.compositor]
+    needed = {"cage": ("cage", "Xwayland", "seatd"), "x11": ("X", "xhost")}[kiosk.service.compositor]
     for program in needed:
-        found = shutil.which(program)
+        found = find_program(program)
         mend = f"sudo apt-get install {_PACKAGES[program]}"
         yield _verdict(good=found is not None, name=program, words=found or "not installed", mend=mend)
     if kiosk.service.compositor == "cage":

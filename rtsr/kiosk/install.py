@@ -11,9 +11,23 @@ from rtsr.config import KioskInstall, KioskUninstall
 from rtsr.errors import BackendError, UsageError
 from rtsr.kiosk.config import Kiosk, read_kiosk
 from rtsr.kiosk.durable import write_durably
-from rtsr.kiosk.unit import CACHE, NAME, SETTINGS, STATE, UNIT, Place, unit_text, user_text
+from rtsr.kiosk.unit import (
+    CACHE,
+    NAME,
+    SERVER_UNIT,
+    SETTINGS,
+    STATE,
+    UNIT,
+    X_SETTINGS,
+    Place,
+    server_settings,
+    server_text,
+    unit_text,
+    user_text,
+)
 
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+SERVER_FILE = f"/etc/systemd/system/{SERVER_UNIT}"
 USER_FILE = f"/etc/sysusers.d/{NAME}.conf"
 _WANTED = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
 _OWN_PLACE = (
@@ -30,12 +44,8 @@ def install(options: KioskInstall) -> Iterator[str]:
     """
     root, settings = Path(options.root), Path(options.config)
     kiosk = read_kiosk(settings)
-    content, place = settings.read_bytes(), place_of(kiosk)
-    files = {
-        SETTINGS: (content, 0o640),
-        USER_FILE: (user_text(kiosk).encode(), 0o644),
-        UNIT_FILE: (unit_text(kiosk, place).encode(), 0o644),
-    }
+    place = place_of(kiosk)
+    files = _files(kiosk, settings.read_bytes(), place)
     if options.dry_run:
         for name, (text, _mode) in files.items():
             yield f"# {under(root, name)}\n{text.decode()}"
@@ -69,13 +79,26 @@ def install(options: KioskInstall) -> Iterator[str]:
             yield "it runs; rtsr kiosk status tells how"
 
 
+def _files(kiosk: Kiosk, settings: bytes, place: Place) -> dict[str, tuple[bytes, int]]:
+    """Content and mode of every file that is written."""
+    files = {
+        SETTINGS: (settings, 0o640),
+        USER_FILE: (user_text(kiosk).encode(), 0o644),
+        UNIT_FILE: (unit_text(kiosk, place).encode(), 0o644),
+    }
+    if kiosk.service.compositor == "x11":
+        files[X_SETTINGS] = (server_settings().encode(), 0o644)
+        files[SERVER_FILE] = (server_text(kiosk, place).encode(), 0o644)
+    return files
+
+
 def uninstall(options: KioskUninstall) -> Iterator[str]:
     """Stop it and take away what `install` wrote, but for the user: files may still be its own. Raises as `install`."""
     root = Path(options.root)
     if root.resolve() == Path("/") and running_systemd() and under(root, UNIT_FILE).exists():
         _call(["systemctl", "stop", UNIT])
         yield "stopped it"
-    gone = [_WANTED, UNIT_FILE, USER_FILE, *([SETTINGS] if options.purge else [])]
+    gone = [_WANTED, UNIT_FILE, SERVER_FILE, X_SETTINGS, USER_FILE, *([SETTINGS] if options.purge else [])]
     there = [path for name in gone if (path := under(root, name)).is_symlink() or path.exists()]
     _refuse_unwritable(there)
     for path in there:
@@ -92,11 +115,16 @@ def uninstall(options: KioskUninstall) -> Iterator[str]:
 
 
 def place_of(kiosk: Kiosk) -> Place:
-    """Where on this machine the programs are that the unit starts; the usual places of those that are not here."""
+    """Where on this machine the programs are that the units start; the usual places of those that are not here."""
     usual = Place(sys.executable)
     if kiosk.service.compositor == "cage":
-        return Place(sys.executable, cage=shutil.which("cage") or usual.cage)
-    return Place(sys.executable, xinit=shutil.which("xinit") or usual.xinit, xorg=shutil.which("X") or usual.xorg)
+        return Place(sys.executable, cage=find_program("cage") or usual.cage)
+    return Place(sys.executable, xorg=find_program("X") or usual.xorg, xhost=find_program("xhost") or usual.xhost)
+
+
+def find_program(name: str) -> str | None:
+    """Where it is, if it is; root's programs are not on everybody's path."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
 
 
 def running_systemd() -> bool:

@@ -20,6 +20,7 @@ from rtsr.errors import UsageError, nearest
 from rtsr.sinks.codecs import CODECS
 from rtsr.sinks.encoder import Encoder, add_video
 from rtsr.sinks.library_settings import OPTIONS, SETTINGS
+from rtsr.sinks.priority import usual_priority
 
 if TYPE_CHECKING:
     from rtsr.frame import StreamInfo
@@ -67,6 +68,7 @@ def _opened(encoder: Encoder, info: StreamInfo) -> tuple[dict[str, str], list[st
             context = add_video(container, info, encoder).codec_context
             try:
                 context.open(strict=False)
+                usual_priority()
                 left = {name: str(value) for name, value in context.options.items()}
             except (FFmpegError, ValueError):
                 refused = True

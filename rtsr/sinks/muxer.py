@@ -18,6 +18,7 @@ from rtsr.sinks.companion import Companion, Promise
 from rtsr.sinks.containers import open_output
 from rtsr.sinks.encoder import Encoder, add_video
 from rtsr.sinks.failures import NO_SPACE, cannot_write, encoder_refuses
+from rtsr.sinks.priority import usual_priority
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def open_muxer(path: str, info: StreamInfo, encoder: Encoder, companion: Compani
 def _write_header(container: OutputContainer, encoder: Encoder, info: StreamInfo) -> None:
     try:
         container.start_encoding()
+        usual_priority()
     except (FFmpegError, ValueError) as error:
         if getattr(error, "errno", None) in NO_SPACE:
             raise cannot_write(container.name, error) from error

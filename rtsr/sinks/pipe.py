@@ -23,6 +23,7 @@ from rtsr.sinks.companion import Companion
 from rtsr.sinks.encoder import Encoder, add_video
 from rtsr.sinks.failures import encoder_refuses
 from rtsr.sinks.muxer import Muxer
+from rtsr.sinks.priority import usual_priority
 from rtsr.sinks.video import VideoSink
 
 log = logging.getLogger(__name__)
@@ -162,6 +163,7 @@ def open_piped_video(
 def _begin(container: OutputContainer, form: str, info: StreamInfo, encoder: Encoder) -> None:
     try:
         container.start_encoding()
+        usual_priority()
     except BrokenPipeError:
         raise
     except (FFmpegError, ValueError) as error:

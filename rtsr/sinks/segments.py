@@ -17,6 +17,7 @@ from rtsr.frame import Frame, StreamInfo
 from rtsr.segment import Coded, Cut, Head, segment_bytes
 from rtsr.sinks.encoder import Encoder, add_video, picture_for
 from rtsr.sinks.failures import encoder_failed, encoder_refuses
+from rtsr.sinks.priority import usual_priority
 
 Store = Callable[[int, bytes], None]
 """Takes the number of a finished segment and its file."""
@@ -96,6 +97,7 @@ class _Segment:
         self._stream: VideoStream = add_video(self._container, target.info, target.encoder)
         try:
             self._stream.codec_context.open(strict=False)
+            usual_priority()
         except (FFmpegError, ValueError) as error:
             raise encoder_refuses(target.encoder, target.form, target.info, error) from error
         self._packets: list[Coded] = []

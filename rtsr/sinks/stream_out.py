@@ -17,6 +17,7 @@ from rtsr.frame import YUV420P
 from rtsr.sinks.encoder import Encoder, add_video, picture_for
 from rtsr.sinks.failures import words
 from rtsr.sinks.live_encoder import flat, live_encoder
+from rtsr.sinks.priority import usual_priority
 from rtsr.sinks.reopening import ReopeningSink
 from rtsr.sinks.transport import SILENT_S, Transport, open_container, told, transport_of
 from rtsr.sockets import limit_silence, open_sockets
@@ -77,6 +78,7 @@ class _Sending:
                 self._stream.codec_context.flags |= Flags.global_header
             before = open_sockets()
             self._container.start_encoding()
+            usual_priority()
             limit_silence(open_sockets() - before, SILENT_S)  # the RTSP muxer does not look whether its writes fail
         except (FFmpegError, OSError, ValueError) as error:
             self.close()

@@ -12,6 +12,7 @@ from av.error import FFmpegError
 
 from rtsr.sinks.encoder import Encoder, add_video, picture_for
 from rtsr.sinks.failures import encoder_failed, encoder_refuses
+from rtsr.sinks.priority import usual_priority
 
 if TYPE_CHECKING:
     from rtsr.frame import Frame, StreamInfo
@@ -29,6 +30,7 @@ class TrialEncode:
         self._stream = add_video(self._container, info, encoder)
         try:
             self._stream.codec_context.open(strict=False)
+            usual_priority()
         except (FFmpegError, ValueError) as error:
             raise encoder_refuses(encoder, "matroska", info, error) from error
         self.elapsed_s = 0.0

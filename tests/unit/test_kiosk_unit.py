@@ -15,10 +15,10 @@ from rtsr.errors import UsageError
 from rtsr.kiosk import install as installing
 from rtsr.kiosk.check import check, exposure_of
 from rtsr.kiosk.config import Kiosk, Service
-from rtsr.kiosk.unit import SETTINGS, UNIT, Place, unit_text, user_text
+from rtsr.kiosk.unit import SERVER_UNIT, SETTINGS, UNIT, Place, server_settings, server_text, unit_text, user_text
 
 KIOSK = Kiosk(sources=("/dev/video0",))
-PROGRAM = Place(sys.executable, cage="/bin/true", xinit="/bin/true", xorg="/bin/true")
+PROGRAM = Place(sys.executable, cage="/bin/true", xorg="/bin/true", xhost="/bin/true")
 UNITS = [
     replace(KIOSK, service=Service(compositor=compositor, gives_up=gives_up))
     for compositor, gives_up in itertools.product(("cage", "x11"), ("never", "stops", "reboots"))
@@ -38,6 +38,8 @@ def analyze(*words: str) -> str:
 def test_systemd_takes_every_line_and_finds_little_exposed(kiosk: Kiosk, tmp_path: Path) -> None:
     unit = tmp_path / UNIT
     unit.write_text(unit_text(kiosk, PROGRAM))
+    (tmp_path / SERVER_UNIT).write_text(server_text(kiosk, PROGRAM))
+    assert analyze("verify", "--man=no", str(tmp_path / SERVER_UNIT)) == ""
     assert analyze("verify", "--man=no", str(unit)) == ""
     analyze("security", "--offline=true", str(unit))
     exposure = exposure_of(unit)
@@ -51,7 +53,7 @@ def test_what_the_unit_promises() -> None:
     for line in (
         "Type=notify", "NotifyAccess=all", "WatchdogSec=77", "Restart=always", "StartLimitBurst=20", "User=shop",
         "NoNewPrivileges=yes", "ProtectSystem=strict", "DevicePolicy=closed", "DeviceAllow=char-video4linux rw",
-        "DeviceAllow=char-drm rw", "DeviceAllow=char-input rw", "TTYPath=/dev/tty3", "StateDirectory=rtsr-kiosk",
+        "DeviceAllow=char-drm rw", "DeviceAllow=char-input rw", "StateDirectory=rtsr-kiosk",
         "StandardOutput=journal", "KillSignal=SIGWINCH",
     ):  # fmt: skip
         assert line in lines
@@ -75,14 +77,22 @@ def test_the_chord_that_leaves_is_the_one_end_that_is_not_begun_again(tmp_path: 
     assert ended() == int(prevented[1])
 
 
-def test_x_and_cage_let_no_key_out() -> None:
-    cage, x11 = (
-        unit_text(replace(KIOSK, service=Service(compositor=one)), Place("/opt/rtsr/bin/python"))
-        for one in ("cage", "x11")
-    )
-    assert " -s" not in next(line for line in cage.splitlines() if line.startswith("ExecStart="))
-    assert "-dpms" in x11
-    assert "-s 0" in x11
+def test_no_session_takes_the_processes_out_of_the_unit() -> None:
+    """With logind's PAM module they would leave its control group: no notify is heard, and nothing is killed."""
+    for kiosk in UNITS:
+        assert "PAMName" not in unit_text(kiosk, PROGRAM)
+    assert "LIBSEAT_BACKEND=seatd" in unit_text(KIOSK, PROGRAM)
+
+
+def test_x_and_cage_let_no_key_out_and_blank_nothing() -> None:
+    cage = unit_text(KIOSK, Place("/opt/rtsr/bin/python"))
+    assert "cage -d -- " in cage, "-s would let Ctrl+Alt+F2 out"
+    x11 = replace(KIOSK, service=Service(compositor="x11", tty=2, user="shop"))
+    server = server_text(x11, Place("/opt/rtsr/bin/python"))
+    for words in (" vt2 ", "-dpms", "-s 0", "-nocursor", "-nolisten tcp", "+si:localuser:shop"):
+        assert words in server
+    assert 'Option "DontVTSwitch" "true"' in server_settings()
+    assert f"Requires={SERVER_UNIT}" in unit_text(x11, PROGRAM)
 
 
 @pytest.fixture
@@ -118,6 +128,18 @@ def test_install_into_a_tree_and_away_again(settings: Path, tmp_path: Path, monk
     list(installing.uninstall(KioskUninstall(root=str(root), purge=True)))
     assert not kept.exists()
     assert list(installing.uninstall(KioskUninstall(root=str(root)))) == ["there is no kiosk here"]
+
+
+def test_with_x_the_server_is_installed_too(settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usable(monkeypatch)
+    settings.write_text(settings.read_text() + '[service]\ncompositor = "x11"\n')
+    root = tmp_path / "tree"
+    (root / "etc").mkdir(parents=True)
+    list(installing.install(KioskInstall(config=str(settings), root=str(root))))
+    assert (root / "etc/systemd/system" / SERVER_UNIT).is_file()
+    assert (root / "etc/rtsr/xorg.conf").is_file()
+    list(installing.uninstall(KioskUninstall(root=str(root), purge=True)))
+    assert not [path for path in root.rglob("*rtsr*") if path.is_file()]
 
 
 def test_broken_settings_are_refused_before_anything_is_written(settings: Path, tmp_path: Path) -> None:
