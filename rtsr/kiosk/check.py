@@ -30,8 +30,13 @@ _INSTALL = "sudo rtsr kiosk install --config kiosk.toml"
 _MOST_EXPOSURE = 4.0
 _WAYLAND = "sudo apt-get install libwayland-client0 libwayland-cursor0 libwayland-egl1"
 _PACKAGES = {
-    "cage": "cage", "Xwayland": "xwayland", "seatd": "seatd", "X": "xserver-xorg", "xhost": "x11-xserver-utils",
-}  # fmt: skip
+    "cage": "cage",
+    "Xwayland": "xwayland",
+    "seatd": "seatd",
+    "chvt": "kbd",
+    "X": "xserver-xorg",
+    "xhost": "x11-xserver-utils",
+}
 """Debian's cage asks for Xwayland, too, whether or not anything uses it."""
 
 
@@ -122,7 +127,7 @@ def exposure_of(unit: Path) -> float | None:
 
 
 def _display(kiosk: Kiosk) -> Iterator[Finding]:
-    needed = {"cage": ("cage", "Xwayland", "seatd"), "x11": ("X", "xhost")}[kiosk.service.compositor]
+    needed = {"cage": ("cage", "Xwayland", "seatd", "chvt"), "x11": ("X", "xhost")}[kiosk.service.compositor]
     for program in needed:
         found = find_program(program)
         mend = f"sudo apt-get install {_PACKAGES[program]}"

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rtsr.config import KioskInstall, KioskUninstall
@@ -116,10 +117,10 @@ def uninstall(options: KioskUninstall) -> Iterator[str]:
 
 def place_of(kiosk: Kiosk) -> Place:
     """Where on this machine the programs are that the units start; the usual places of those that are not here."""
-    usual = Place(sys.executable)
+    here = Place(sys.executable, os.path.realpath(sys.executable))
     if kiosk.service.compositor == "cage":
-        return Place(sys.executable, cage=find_program("cage") or usual.cage)
-    return Place(sys.executable, xorg=find_program("X") or usual.xorg, xhost=find_program("xhost") or usual.xhost)
+        return replace(here, cage=find_program("cage") or here.cage)
+    return replace(here, xorg=find_program("X") or here.xorg, xhost=find_program("xhost") or here.xhost)
 
 
 def find_program(name: str) -> str | None:

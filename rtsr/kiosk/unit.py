@@ -45,6 +45,8 @@ class Place:
 
     python: str
     """The interpreter whose environment holds rtsr."""
+    real_python: str = ""
+    """What it leads to, where it is a link: an environment's is one, and may lead into somebody's home."""
     cage: str = "/usr/bin/cage"
     xorg: str = "/usr/bin/X"
     xhost: str = "/usr/bin/xhost"
@@ -53,7 +55,8 @@ class Place:
 def unit_text(kiosk: Kiosk, place: Place) -> str:
     """The unit. What a line means is in systemd.service(5) and systemd.exec(5)."""
     service = kiosk.service
-    hidden = "read-only" if PurePosixPath(place.python).parts[1:2] in (("home",), ("root",)) else "yes"
+    tops = {PurePosixPath(path).parts[1:2] for path in (place.python, place.real_python)}
+    hidden = "read-only" if tops & {("home",), ("root",)} else "yes"
     never = service.gives_up == "never"
     lines = [
         "# Made by `rtsr kiosk install`, which writes it anew: settings belong into " + SETTINGS,

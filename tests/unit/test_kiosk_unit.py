@@ -77,6 +77,13 @@ def test_the_chord_that_leaves_is_the_one_end_that_is_not_begun_again(tmp_path: 
     assert ended() == int(prevented[1])
 
 
+def test_homes_are_hidden_unless_the_interpreter_lies_in_one() -> None:
+    assert "ProtectHome=yes" in unit_text(KIOSK, Place("/opt/rtsr/bin/python", "/usr/bin/python3.11"))
+    linked = Place("/opt/rtsr/bin/python", "/home/me/.local/share/uv/python/bin/python3.11")
+    assert "ProtectHome=read-only" in unit_text(KIOSK, linked), "an environment's interpreter is a link"
+    assert "ProtectHome=read-only" in unit_text(KIOSK, Place("/home/me/rtsr/.venv/bin/python"))
+
+
 def test_no_session_takes_the_processes_out_of_the_unit() -> None:
     """With logind's PAM module they would leave its control group: no notify is heard, and nothing is killed."""
     for kiosk in UNITS:

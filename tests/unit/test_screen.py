@@ -15,7 +15,7 @@ from tests.system.test_viewer import x_server
 
 
 def test_a_part_of_a_display_at_the_asked_rate() -> None:
-    with x_server() as display, closing(open_source(f"screen:{display}?size=322x200&at=10,20&fps=20")) as source:
+    with x_server("-noreset") as display, closing(open_source(f"screen:{display}?size=322x200&at=10,20&fps=20")) as source:
         assert (source.info.width, source.info.height, source.info.rate_fps) == (322, 200, Fraction(20))
         assert source.info.live
         frames = list(islice(source.frames(), 6))
@@ -23,14 +23,14 @@ def test_a_part_of_a_display_at_the_asked_rate() -> None:
 
 
 def test_it_comes_back_only_where_that_is_wanted() -> None:
-    with x_server() as display:
+    with x_server("-noreset") as display:
         for returns, kind in (("no", False), ("yes", True)):
             with closing(open_source(f"screen:{display}", reading=Reading(live=Live(returns=returns)))) as source:
                 assert isinstance(source, ReturningSource) == kind
 
 
 def test_the_display_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with x_server() as display:
+    with x_server("-noreset") as display:
         monkeypatch.setenv("DISPLAY", display)
         with closing(open_source("screen:")) as source:
             assert (source.info.width, source.info.height) == (1280, 800)
@@ -51,7 +51,7 @@ def test_nonsense_is_refused(query: str) -> None:
 
 
 def test_what_is_not_on_a_display_is_refused() -> None:
-    with x_server() as display:
+    with x_server("-noreset") as display:
         for uri in (f"screen:{display}?size=9000x9000", "screen::987", "screen:nowhere"):
             with pytest.raises(SourceError, match="cannot be captured"):
                 open_source(uri)
