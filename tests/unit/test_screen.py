@@ -15,7 +15,10 @@ from tests.system.test_viewer import x_server
 
 
 def test_a_part_of_a_display_at_the_asked_rate() -> None:
-    with x_server("-noreset") as display, closing(open_source(f"screen:{display}?size=322x200&at=10,20&fps=20")) as source:
+    with (
+        x_server("-noreset") as display,
+        closing(open_source(f"screen:{display}?size=322x200&at=10,20&fps=20")) as source,
+    ):
         assert (source.info.width, source.info.height, source.info.rate_fps) == (322, 200, Fraction(20))
         assert source.info.live
         frames = list(islice(source.frames(), 6))
